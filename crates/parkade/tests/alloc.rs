@@ -1,0 +1,194 @@
+//! Evidence that no path of taking, waiting for or releasing a lock allocates, and that the locks
+//! can therefore serve inside a global allocator: this program's own allocator holds a
+//! `parkade::Mutex` around every allocation, and counts those of the threads that ask for it.
+
+mod support;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    collections::BTreeMap,
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parkade::{Mutex, RawFairMutex, RawMutex, lock_api, lock_api::MutexGuard};
+use support::{FullMutex, Watchdog, Witness};
+
+thread_local! {
+    static COUNTING: Cell<bool> = const { Cell::new(false) };
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Calls of the allocator by threads that count.
+static COUNTED: AtomicU64 = AtomicU64::new(0);
+/// Calls of the allocator by anybody, kept under the lock.
+static CALLS: Mutex<Witness> = Mutex::new(Witness::new());
+
+#[derive(Debug)]
+struct LockedAllocator;
+
+#[global_allocator]
+static ALLOCATOR: LockedAllocator = LockedAllocator;
+
+impl LockedAllocator {
+    fn serve(&self, allocate: impl FnOnce() -> *mut u8) -> *mut u8 {
+        if COUNTING.get() {
+            COUNTED.fetch_add(1, Relaxed);
+        }
+        if INSIDE.replace(true) {
+            // The lock has allocated while it was being taken. A panic would allocate as well.
+            std::process::abort();
+        }
+        let mut result = std::ptr::null_mut();
+        CALLS.lock().section(|| result = allocate());
+        INSIDE.set(false);
+        result
+    }
+}
+
+// SAFETY: every call goes to `System` with the caller's own arguments.
+unsafe impl GlobalAlloc for LockedAllocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.serve(|| {
+            // SAFETY: the caller keeps the duties of `alloc`, which are the same.
+            unsafe { System.alloc(layout) }
+        })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        self.serve(|| {
+            // SAFETY: the block came from `System` with this layout.
+            unsafe { System.dealloc(block, layout) };
+            block
+        });
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        self.serve(|| {
+            // SAFETY: the block came from `System` with this layout; the size is the caller's duty.
+            unsafe { System.realloc(block, layout, size) }
+        })
+    }
+}
+
+/// Counts this thread's allocations while it lives.
+struct Count;
+
+impl Count {
+    fn start() -> Count {
+        COUNTING.set(true);
+        Count
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        COUNTING.set(false);
+    }
+}
+
+/// A turn with each operation. Every fourth section sleeps: then the others park.
+fn turns<R: FullMutex>(lock: &lock_api::Mutex<R, Witness>, index: usize) {
+    for round in index..index + 64 {
+        let inside = || {
+            if round % 4 == 0 {
+                thread::sleep(Duration::from_micros(50));
+            }
+        };
+        lock.lock().section(inside);
+        if let Some(mut guard) = lock.try_lock() {
+            guard.section(inside);
+        }
+        if let Some(mut guard) = lock.try_lock_for(Duration::from_micros(20)) {
+            guard.section(inside);
+        }
+        if let Some(mut guard) = lock.try_lock_until(Instant::now() + Duration::from_millis(1)) {
+            guard.section(inside);
+        }
+        let mut guard = lock.lock();
+        guard.section(inside);
+        MutexGuard::bump(&mut guard);
+        MutexGuard::unlocked(&mut guard, thread::yield_now);
+        MutexGuard::unlocked_fair(&mut guard, || lock.lock().section(inside));
+        MutexGuard::unlock_fair(guard);
+    }
+}
+
+fn counted_during<R: FullMutex>(case: &str) {
+    const THREADS: usize = 8;
+    let lock = lock_api::Mutex::<R, _>::new(Witness::new());
+    let start = Barrier::new(THREADS);
+    let watchdog = Watchdog::new(case, THREADS);
+    thread::scope(|scope| {
+        for index in 0..THREADS {
+            let progress = watchdog.thread(index);
+            let (lock, start) = (&lock, &start);
+            scope.spawn(move || {
+                start.wait();
+                // Not even a thread's first wait may allocate, so there is no warm-up.
+                let count = Count::start();
+                turns(lock, index);
+                drop(count);
+                progress.step();
+            });
+        }
+    });
+}
+
+#[test]
+fn no_operation_allocates() {
+    let counting = Count::start();
+    let before = COUNTED.load(Relaxed);
+    drop(std::hint::black_box(Box::new(1)));
+    assert_eq!(
+        COUNTED.load(Relaxed) - before,
+        2,
+        "the count does not count"
+    );
+    drop(counting);
+
+    let before = COUNTED.load(Relaxed);
+    counted_during::<RawMutex>("no allocation, mutex");
+    counted_during::<RawFairMutex>("no allocation, fair mutex");
+    assert_eq!(
+        COUNTED.load(Relaxed) - before,
+        0,
+        "allocations inside lock operations"
+    );
+}
+
+#[test]
+fn a_program_runs_on_an_allocator_that_locks() {
+    const THREADS: usize = 16;
+    let watchdog = Watchdog::new("program on a locked allocator", THREADS);
+    let lengths: Vec<usize> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..THREADS)
+            .map(|index| {
+                let progress = watchdog.thread(index);
+                scope.spawn(move || {
+                    let mut words = BTreeMap::new();
+                    for number in 0..2_000_usize {
+                        let word = format!("{index} {number}");
+                        words.insert(word.clone(), word.into_bytes());
+                        if number % 3 == 0 {
+                            words.pop_first();
+                        }
+                        progress.step();
+                    }
+                    words.len()
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a worker failed"))
+            .collect()
+    });
+    assert!(lengths.iter().all(|&length| length == lengths[0]));
+    assert!(CALLS.lock().count() > 16 * 4_000);
+}

@@ -1,0 +1,186 @@
+//! Evidence for the bound on waiting: threads that re-lock in tight loops delay the others by
+//! little, long sections are shared out evenly, and `FairMutex` serves in the order of arrival.
+//!
+//! The documented bound for the k-th waiter is k * (fair interval + latency of the scheduler +
+//! 2 * longest section). The limits asserted here are at least ten times what it comes to on two
+//! busy processors.
+
+mod support;
+
+use std::{
+    sync::{
+        Barrier, Mutex as StdMutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
+use support::{FullMutex, Watchdog, Witness, busy};
+
+/// These tests measure waits: two at a time would measure each other.
+static ONE_AT_A_TIME: StdMutex<()> = StdMutex::new(());
+
+/// The longest single wait of `victims` threads that take the lock `rounds` times each while
+/// `hogs` threads never leave it alone.
+fn longest_wait<R: FullMutex>(hogs: usize, victims: usize, rounds: usize, hold: Hold) -> Duration {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = Mutex::<R, _>::new(Witness::new());
+    let stop = AtomicBool::new(false);
+    let start = Barrier::new(hogs + victims);
+    let watchdog = Watchdog::new(format!("{hogs} hogs, {victims} victims, {hold:?}"), victims);
+
+    thread::scope(|scope| {
+        for _ in 0..hogs {
+            scope.spawn(|| {
+                start.wait();
+                while !stop.load(Relaxed) {
+                    lock.lock().section(|| hold.spend());
+                }
+            });
+        }
+        let victims: Vec<_> = (0..victims)
+            .map(|index| {
+                let progress = watchdog.thread(index);
+                let (lock, start) = (&lock, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    let mut longest = Duration::ZERO;
+                    for _ in 0..rounds {
+                        let before = Instant::now();
+                        let mut guard = lock.lock();
+                        longest = longest.max(before.elapsed());
+                        guard.section(|| {});
+                        drop(guard);
+                        progress.step();
+                    }
+                    longest
+                })
+            })
+            .collect();
+        let waits: Vec<_> = victims.into_iter().map(|victim| victim.join()).collect();
+        stop.store(true, Relaxed);
+        waits
+            .into_iter()
+            .map(|wait| wait.expect("a victim failed"))
+            .max()
+            .unwrap()
+    })
+}
+
+/// What a hog does inside its section.
+#[derive(Debug, Clone, Copy)]
+enum Hold {
+    Nothing,
+    Busy(Duration),
+    Asleep(Duration),
+}
+
+impl Hold {
+    fn spend(self) {
+        match self {
+            Hold::Nothing => {}
+            Hold::Busy(time) => busy(time),
+            Hold::Asleep(time) => thread::sleep(time),
+        }
+    }
+}
+
+#[track_caller]
+fn assert_waits_below(limit: Duration, longest: Duration) {
+    println!("longest wait {longest:?}");
+    assert!(
+        longest < limit,
+        "a victim waited {longest:?}, more than {limit:?}"
+    );
+}
+
+#[test]
+fn tight_relocking_starves_nobody() {
+    let longest = longest_wait::<RawMutex>(4, 16, 20, Hold::Nothing);
+    assert_waits_below(Duration::from_secs(2), longest);
+}
+
+#[test]
+fn long_busy_sections_starve_nobody() {
+    let longest = longest_wait::<RawMutex>(4, 16, 10, Hold::Busy(Duration::from_micros(200)));
+    assert_waits_below(Duration::from_secs(2), longest);
+}
+
+#[test]
+fn one_sleeping_hog_starves_nobody() {
+    // Whoever sleeps inside and re-locks at once takes the lock from every thread that has to be
+    // woken first, unless the lock keeps its promise.
+    let longest = longest_wait::<RawMutex>(1, 4, 20, Hold::Asleep(Duration::from_millis(1)));
+    assert_waits_below(Duration::from_secs(1), longest);
+}
+
+#[test]
+fn sleeping_hogs_starve_nobody() {
+    let longest = longest_wait::<RawMutex>(4, 16, 10, Hold::Asleep(Duration::from_millis(1)));
+    assert_waits_below(Duration::from_secs(2), longest);
+}
+
+#[test]
+fn tight_relocking_of_a_fair_mutex_starves_nobody() {
+    let longest = longest_wait::<RawFairMutex>(4, 16, 20, Hold::Nothing);
+    assert_waits_below(Duration::from_secs(2), longest);
+}
+
+/// Sections per thread when `threads` threads do nothing but hold the lock for `hold`.
+fn shares<R: FullMutex>(threads: usize, hold: Duration, total: Duration) -> Vec<u64> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = Mutex::<R, _>::new(Witness::new());
+    let stop = AtomicBool::new(false);
+    let watchdog = Watchdog::new(format!("shares of {threads}, {hold:?}"), threads);
+    let shares = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|index| {
+                let progress = watchdog.thread(index);
+                let (lock, stop) = (&lock, &stop);
+                scope.spawn(move || {
+                    let mut sections = 0;
+                    while !stop.load(Relaxed) {
+                        lock.lock().section(|| thread::sleep(hold));
+                        sections += 1;
+                        progress.step();
+                    }
+                    sections
+                })
+            })
+            .collect();
+        thread::sleep(total);
+        stop.store(true, Relaxed);
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a worker failed"))
+            .collect()
+    });
+    println!("sections per thread: {shares:?}");
+    shares
+}
+
+#[track_caller]
+fn assert_even(shares: &[u64]) {
+    let (min, max) = (shares.iter().min().unwrap(), shares.iter().max().unwrap());
+    assert!(max < &(2 * min), "unfair shares: {shares:?}");
+}
+
+#[test]
+fn long_sections_are_shared_out_evenly() {
+    assert_even(&shares::<RawMutex>(
+        8,
+        Duration::from_micros(500),
+        Duration::from_secs(3),
+    ));
+}
+
+#[test]
+fn long_sections_of_a_fair_mutex_are_shared_out_evenly() {
+    assert_even(&shares::<RawFairMutex>(
+        8,
+        Duration::from_micros(500),
+        Duration::from_secs(2),
+    ));
+}

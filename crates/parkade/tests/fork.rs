@@ -1,0 +1,229 @@
+//! Evidence that a child of `fork` can lock: a lock that the forking thread held is its to release
+//! in the child, and the waiters that did not survive the fork neither block nor receive anything.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex as StdMutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
+use support::{FullMutex, Watchdog, Witness, busy};
+
+const ROUNDS: usize = 200;
+const HAMMERS: usize = 4;
+/// How long a child may take; one that works needs a few milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Fewer threads in the process make more of the forks hit what is tested.
+static ONE_AT_A_TIME: StdMutex<()> = StdMutex::new(());
+
+/// Which side of a fork this is.
+enum Side {
+    Child,
+    Parent(libc::pid_t),
+}
+
+fn fork() -> Side {
+    // SAFETY: between fork and exit the child calls only what works in a forked child of a
+    // multi-threaded process on Linux: our locks, which is the claim under test, and threads
+    // and memory of the C library, which prepares both for it.
+    match unsafe { libc::fork() } {
+        0 => Side::Child,
+        -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+        pid => Side::Parent(pid),
+    }
+}
+
+/// Runs the child's part and leaves without a word to the test harness, which belongs to the parent.
+fn child(body: impl FnOnce()) -> ! {
+    // SAFETY: no pointers; a child that outlives its parent ends by itself.
+    unsafe { libc::alarm(2 * PATIENCE.as_secs() as u32) };
+    let code = if catch_unwind(AssertUnwindSafe(body)).is_ok() {
+        0
+    } else {
+        1
+    };
+    // SAFETY: ends the process, runs nothing.
+    unsafe { libc::_exit(code) }
+}
+
+/// Waits for the child and demands that it succeeded.
+fn reap(pid: libc::pid_t, case: &str) {
+    let start = Instant::now();
+    loop {
+        let mut status = 0;
+        // SAFETY: `status` is ours, `pid` is our child.
+        let reaped = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
+        if reaped == pid {
+            assert_eq!(
+                status, 0,
+                "{case}: the child failed, wait status {status:#x}"
+            );
+            return;
+        }
+        assert_eq!(
+            reaped,
+            0,
+            "{case}: waitpid: {}",
+            std::io::Error::last_os_error()
+        );
+        if start.elapsed() > PATIENCE {
+            // SAFETY: our child, not reaped yet, so the number is still its own.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+            // SAFETY: as above; the status is not asked for.
+            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
+            panic!("{case}: the child hangs");
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Makes new threads wait for `lock` and for each other.
+fn contend<R: FullMutex>(lock: &Mutex<R, Witness>, threads: u64, rounds: u64) {
+    let before = lock.lock().count();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                for _ in 0..rounds {
+                    lock.lock()
+                        .section(|| thread::sleep(Duration::from_micros(20)));
+                }
+            });
+        }
+    });
+    assert_eq!(lock.lock().count(), before + threads * rounds);
+}
+
+/// Threads of the parent that keep `locks` contended while `body` runs.
+fn while_hammered<R: FullMutex>(
+    case: &str,
+    locks: &[Mutex<R, Witness>],
+    body: impl FnOnce(&AtomicUsize),
+) {
+    let stop = AtomicBool::new(false);
+    let turns = AtomicUsize::new(0);
+    let watchdog = Watchdog::new(case, HAMMERS);
+    thread::scope(|scope| {
+        for index in 0..HAMMERS {
+            let progress = watchdog.thread(index);
+            let (stop, turns) = (&stop, &turns);
+            scope.spawn(move || {
+                for turn in 0.. {
+                    if stop.load(Relaxed) {
+                        break;
+                    }
+                    let lock = &locks[turn / 8 % locks.len()];
+                    lock.lock().section(|| match turn % 4 {
+                        0 => thread::sleep(Duration::from_micros(30)),
+                        _ => busy(Duration::from_micros(2)),
+                    });
+                    turns.fetch_add(1, Relaxed);
+                    progress.step();
+                }
+            });
+        }
+        let result = catch_unwind(AssertUnwindSafe(|| body(&turns)));
+        stop.store(true, Relaxed);
+        if let Err(panic) = result {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+fn child_of_the_holder<R: FullMutex>() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let locks = [Mutex::<R, _>::new(Witness::new())];
+    let lock = &locks[0];
+    while_hammered("fork by the holder", &locks, |turns| {
+        for round in 0..ROUNDS {
+            let seen = turns.load(Relaxed);
+            while turns.load(Relaxed) == seen {
+                thread::yield_now();
+            }
+            let mut guard = Some(lock.lock());
+            // With the pause all of the others are parked, without it some are on their way.
+            if round % 2 == 0 {
+                thread::sleep(Duration::from_micros(200));
+            }
+            match fork() {
+                Side::Child => child(|| {
+                    drop(guard.take());
+                    lock.lock().section(|| {});
+                    lock.try_lock().expect("nobody else is left").section(|| {});
+                    contend(lock, 3, 10);
+                }),
+                Side::Parent(pid) => {
+                    drop(guard.take());
+                    reap(pid, &format!("holder, round {round}"));
+                }
+            }
+        }
+    });
+}
+
+fn child_of_a_bystander<R: FullMutex>() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // Many on both sides, so that they share buckets of the table.
+    let hammered: Vec<_> = (0..64)
+        .map(|_| Mutex::<R, _>::new(Witness::new()))
+        .collect();
+    let free: Vec<_> = (0..64)
+        .map(|_| Mutex::<R, _>::new(Witness::new()))
+        .collect();
+    while_hammered("fork by a bystander", &hammered, |turns| {
+        for round in 0..ROUNDS {
+            let seen = turns.load(Relaxed);
+            while turns.load(Relaxed) == seen {
+                thread::yield_now();
+            }
+            match fork() {
+                Side::Child => child(|| {
+                    for lock in &free {
+                        contend(lock, 2, 2);
+                    }
+                }),
+                Side::Parent(pid) => reap(pid, &format!("bystander, round {round}")),
+            }
+        }
+    });
+    assert!(
+        free.iter().all(|lock| lock.lock().count() == 0),
+        "the child has its own memory"
+    );
+}
+
+mod mutex {
+    use super::*;
+
+    #[test]
+    fn child_of_the_holder_can_unlock_and_lock() {
+        child_of_the_holder::<RawMutex>();
+    }
+
+    #[test]
+    fn child_of_a_bystander_can_lock() {
+        child_of_a_bystander::<RawMutex>();
+    }
+}
+
+mod fair_mutex {
+    use super::*;
+
+    #[test]
+    fn child_of_the_holder_can_unlock_and_lock() {
+        child_of_the_holder::<RawFairMutex>();
+    }
+
+    #[test]
+    fn child_of_a_bystander_can_lock() {
+        child_of_a_bystander::<RawFairMutex>();
+    }
+}

@@ -1,0 +1,256 @@
+//! What several test files share: seeds, a watchdog, and ways to keep a lock busy.
+
+#![allow(
+    dead_code,
+    reason = "each test binary uses its own part of this module"
+)]
+
+use std::{
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant, SystemTime},
+};
+
+use parkade::lock_api::{RawMutex, RawMutexFair, RawMutexTimed};
+
+/// What every raw mutex of Parkade can do; the tests that run over several take this.
+pub(crate) trait FullMutex:
+    RawMutex
+    + RawMutexFair
+    + RawMutexTimed<Duration = Duration, Instant = Instant>
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<R> FullMutex for R where
+    R: RawMutex
+        + RawMutexFair
+        + RawMutexTimed<Duration = Duration, Instant = Instant>
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// The seed of this run: `PARKADE_SEED`, or the clock. Printed, so that a failure can be repeated.
+pub(crate) fn seed() -> u64 {
+    let seed = match std::env::var("PARKADE_SEED") {
+        Ok(text) => text.parse().expect("PARKADE_SEED is a decimal number"),
+        Err(_) => {
+            let now = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap();
+            now.as_nanos() as u64
+        }
+    };
+    println!("PARKADE_SEED={seed}");
+    seed
+}
+
+/// How long a stress case runs: `PARKADE_STRESS_SECS` seconds (a decimal fraction is fine), or 1.
+pub(crate) fn stress_time() -> Duration {
+    let secs = std::env::var("PARKADE_STRESS_SECS").map_or(1.0, |text| {
+        text.parse()
+            .expect("PARKADE_STRESS_SECS is a number of seconds")
+    });
+    Duration::from_secs_f64(secs)
+}
+
+/// SplitMix64: short, and every seed is a good one.
+#[derive(Debug, Clone)]
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Rng {
+        Rng(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+}
+
+/// Stays on the processor for about `time`.
+pub(crate) fn busy(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// Polls until `done`; for conditions that a lock cannot be asked to wait for.
+pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
+    while !done() {
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
+/// Ends the process with a message when a thread it looks after makes no progress for
+/// [`Watchdog::PATIENCE`]: a lost wake-up is then a failure that names its case, not a hang.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    case: String,
+    steps: Vec<AtomicU64>,
+    over: AtomicBool,
+}
+
+/// The count of a thread that has ended.
+const ENDED: u64 = u64::MAX;
+
+impl Watchdog {
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// Looks after `threads` threads until dropped. `case` says what runs, seed included.
+    pub(crate) fn new(case: impl Into<String>, threads: usize) -> Watchdog {
+        let shared = Arc::new(Shared {
+            case: case.into(),
+            steps: (0..threads).map(|_| AtomicU64::new(0)).collect(),
+            over: AtomicBool::new(false),
+        });
+        let watched = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name("watchdog".into())
+            .spawn(move || watched.watch())
+            .expect("a thread for the watchdog");
+        Watchdog {
+            shared,
+            thread: Some(thread),
+        }
+    }
+
+    /// The handle with which thread number `index` reports progress.
+    pub(crate) fn thread(&self, index: usize) -> Progress {
+        Progress {
+            shared: Arc::clone(&self.shared),
+            index,
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.shared.over.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn watch(&self) {
+        let mut seen: Vec<_> = self.steps.iter().map(|_| (0, Instant::now())).collect();
+        while !self.over.load(Relaxed) {
+            thread::park_timeout(Duration::from_millis(500));
+            for (index, (steps, seen)) in self.steps.iter().zip(&mut seen).enumerate() {
+                let now = steps.load(Relaxed);
+                if now != seen.0 {
+                    *seen = (now, Instant::now());
+                } else if now != ENDED && seen.1.elapsed() > Watchdog::PATIENCE {
+                    self.give_up(index, now);
+                }
+            }
+        }
+    }
+
+    fn give_up(&self, index: usize, steps: u64) -> ! {
+        let ended = self
+            .steps
+            .iter()
+            .filter(|steps| steps.load(Relaxed) == ENDED)
+            .count();
+        // Straight to stderr: what the print macros write would be captured and lost in the abort.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nWATCHDOG: {}: thread {index} of {} made no progress for {:?} after {steps} steps \
+             ({ended} threads have ended); a wake-up was lost or a thread starves",
+            self.case,
+            self.steps.len(),
+            Watchdog::PATIENCE,
+        );
+        std::process::abort()
+    }
+}
+
+/// One thread's way to tell the [`Watchdog`] that it is alive. Dropping it says that it has ended.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shared: Arc<Shared>,
+    index: usize,
+}
+
+impl Progress {
+    pub(crate) fn step(&self) {
+        let steps = &self.shared.steps[self.index];
+        steps.store(steps.load(Relaxed) + 1, Relaxed);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.shared.steps[self.index].store(ENDED, Relaxed);
+    }
+}
+
+/// Two numbers that every section leaves equal: whoever sees them differ was not alone.
+#[derive(Debug, Default)]
+pub(crate) struct Witness {
+    first: u64,
+    second: u64,
+}
+
+impl Witness {
+    pub(crate) const fn new() -> Witness {
+        Witness {
+            first: 0,
+            second: 0,
+        }
+    }
+
+    /// One section: checks, changes, and calls `inside` while the two numbers differ.
+    #[track_caller]
+    pub(crate) fn section(&mut self, inside: impl FnOnce()) {
+        self.check();
+        self.first = std::hint::black_box(self.first) + 1;
+        inside();
+        self.second = std::hint::black_box(self.second) + 1;
+        self.check();
+    }
+
+    #[track_caller]
+    pub(crate) fn check(&self) {
+        let (first, second) = (
+            std::hint::black_box(self.first),
+            std::hint::black_box(self.second),
+        );
+        assert_eq!(first, second, "two threads were in the section at once");
+    }
+
+    /// Sections so far.
+    #[track_caller]
+    pub(crate) fn count(&self) -> u64 {
+        self.check();
+        self.first
+    }
+}

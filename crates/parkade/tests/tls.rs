@@ -1,0 +1,183 @@
+//! Evidence that locks work where a thread or the process is nearly gone: in destructors of
+//! thread-local values, in key destructors of the C library, and in `atexit` handlers.
+
+mod support;
+
+use std::{
+    sync::{
+        Barrier,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use parkade::{FairMutex, Mutex};
+use support::{Watchdog, Witness};
+
+const THREADS: usize = 8;
+const TURNS: u64 = 10;
+
+static LOCK: Mutex<Witness> = Mutex::new(Witness::new());
+static FAIR: FairMutex<Witness> = FairMutex::new(Witness::new());
+
+/// Uses both locks so that several threads in it at once have to wait.
+fn contend() {
+    let inside = || thread::sleep(Duration::from_micros(30));
+    for _ in 0..TURNS {
+        LOCK.lock().section(inside);
+        FAIR.lock().section(inside);
+        if let Some(guard) = LOCK.try_lock_for(Duration::from_micros(50)) {
+            guard.check();
+        }
+    }
+}
+
+/// Contends in its destructor.
+struct Late {
+    drops: &'static AtomicU64,
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        contend();
+        self.drops.fetch_add(1, Relaxed);
+    }
+}
+
+/// Ends threads together, each after `body`.
+fn threads_end_after(case: &'static str, body: impl Fn() + Sync) {
+    let end = Barrier::new(THREADS);
+    let watchdog = Watchdog::new(case, THREADS);
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS)
+            .map(|index| {
+                let progress = watchdog.thread(index);
+                let (end, body) = (&end, &body);
+                scope.spawn(move || {
+                    body();
+                    end.wait();
+                    progress.step();
+                    // What comes after the closure has no step of its own: the count stays open.
+                    progress
+                })
+            })
+            .collect();
+        // A scope alone waits for the closures only; a join waits for the destructors too.
+        for thread in threads {
+            drop(thread.join().expect("a thread failed"));
+        }
+    });
+}
+
+#[test]
+fn in_a_value_older_than_the_first_wait() {
+    static DROPS: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static LATE: Late = const { Late { drops: &DROPS } };
+    }
+    threads_end_after("thread-local value, then lock", || {
+        LATE.with(|_| {});
+        contend();
+    });
+    assert_eq!(DROPS.load(Relaxed), THREADS as u64);
+}
+
+#[test]
+fn in_a_value_younger_than_the_first_wait() {
+    static DROPS: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static LATE: Late = const { Late { drops: &DROPS } };
+    }
+    threads_end_after("lock, then thread-local value", || {
+        contend();
+        LATE.with(|_| {});
+    });
+    assert_eq!(DROPS.load(Relaxed), THREADS as u64);
+}
+
+#[test]
+fn in_a_thread_that_never_locked_before() {
+    static DROPS: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static LATE: Late = const { Late { drops: &DROPS } };
+    }
+    threads_end_after("thread-local value alone", || LATE.with(|_| {}));
+    assert_eq!(DROPS.load(Relaxed), THREADS as u64);
+}
+
+#[cfg(target_os = "linux")]
+mod c_library {
+    use super::*;
+
+    /// These run after the destructors of Rust's thread-local values.
+    #[test]
+    fn in_a_key_destructor() {
+        static DROPS: AtomicU64 = AtomicU64::new(0);
+        extern "C" fn destructor(_: *mut libc::c_void) {
+            contend();
+            DROPS.fetch_add(1, Relaxed);
+        }
+        let mut key = 0;
+        // SAFETY: `key` is ours; the destructor ignores its argument.
+        let result = unsafe { libc::pthread_key_create(&raw mut key, Some(destructor)) };
+        assert_eq!(result, 0);
+        threads_end_after("key destructor", || {
+            contend();
+            let not_null = std::ptr::dangling::<u8>().cast();
+            // SAFETY: the key is valid, and nobody follows the pointer.
+            assert_eq!(unsafe { libc::pthread_setspecific(key, not_null) }, 0);
+        });
+        assert_eq!(DROPS.load(Relaxed), THREADS as u64);
+    }
+
+    const CHILD: &str = "PARKADE_TEST_LATE_EXIT";
+    const FINISHED: &[u8] = b"late exit: contended and finished\n";
+
+    #[test]
+    fn in_an_atexit_handler() {
+        let program = std::env::current_exe().unwrap();
+        let output = std::process::Command::new(program)
+            .args(["--exact", "c_library::late_exit", "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let finished = output
+            .stdout
+            .windows(FINISHED.len())
+            .any(|part| part == FINISHED);
+        assert!(
+            output.status.success() && finished,
+            "{}\n{stdout}\n{stderr}",
+            output.status
+        );
+    }
+
+    /// The program of the test above; run with the others it does nothing.
+    #[test]
+    fn late_exit() {
+        extern "C" fn handler() {
+            contend();
+            // SAFETY: the bytes are valid for their length. Rust's own stdout is closed by now.
+            unsafe { libc::write(1, FINISHED.as_ptr().cast(), FINISHED.len()) };
+        }
+        if std::env::var_os(CHILD).is_none() {
+            return;
+        }
+        // SAFETY: no pointers.
+        unsafe { libc::alarm(60) };
+        // SAFETY: the handler calls nothing that is gone at exit; that is the claim under test.
+        assert_eq!(unsafe { libc::atexit(handler) }, 0);
+        for _ in 0..3 {
+            // Never joined: they contend with the handler until the process ends.
+            thread::spawn(|| {
+                loop {
+                    contend();
+                }
+            });
+        }
+        contend();
+    }
+}
