@@ -1,1 +1,47 @@
-//! x
+//! What `parkade bench` measures, against whom, and how.
+//!
+//! * [`scenario`]: the named workloads. A scenario is a struct; nothing is positional.
+//! * [`subject`]: Parkade and its rivals behind one trait, always monomorphised: the worker
+//!   loops are generic over the lock, so that each lock's fast path is inlined as in a user's
+//!   program.
+//! * [`harness`]: runs one scenario on one subject for a given time.
+//! * [`run`]: interleaves subjects round by round.
+//! * [`report`] and [`stats`]: the raw figures (the JSON schema) and what is made of them.
+//! * [`suites`]: benchmarks published by others, repeated with their own metrics.
+//!
+//! # What "wait" means here
+//!
+//! The *wait* of an operation is the duration of its lock call, from just before the call until
+//! the first instruction inside the section. Time during which the scheduler has taken the
+//! processor away from the caller in the middle of the call counts: a caller cannot tell it from
+//! waiting. The longest wait of a round is the longer of
+//!
+//! 1. the longest *sampled* wait: every operation where a section is long enough for the clock
+//!    not to matter ([`scenario::Sampling::Every`]), otherwise one of 64 operations on average at
+//!    random distances, and
+//! 2. the longest *watched* wait: each worker publishes, with two plain stores per operation,
+//!    whether it is inside a lock call and which one. A watcher looks every
+//!    [`harness::WATCH_PERIOD`]; a call seen twice has lasted at least the time in between.
+//!    That catches every wait longer than two periods, including those which never end.
+//!
+//! Both are lower bounds of the true maximum and short of it by at most two watch periods. The
+//! report also holds an upper bound, the longest time between two sampled acquisitions of the
+//! same thread. Every subject is measured in the same way.
+
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod harness;
+pub mod machine;
+pub mod report;
+pub mod rng;
+pub mod run;
+pub mod scenario;
+pub mod stats;
+pub mod subject;
+pub mod subjects;
+pub mod suites;
+pub mod waits;
+pub mod work;
+
+mod os;

@@ -1,0 +1,231 @@
+//! Runs one scenario on one subject.
+
+mod worker;
+
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::clock::Clock;
+use crate::report::{Hog, Round};
+use crate::scenario::{Sampling, Scenario, Shape};
+use crate::subject::{Subject, SubjectId};
+use crate::waits::{Waits, empty_histogram};
+use crate::with_subject;
+use worker::{Outcome, Worker};
+
+/// How often the watcher looks at the threads: seldom enough not to preempt them much, often
+/// enough to see every wait that is longer than a slice of the scheduler.
+pub const WATCH_PERIOD: Duration = Duration::from_millis(2);
+
+/// A value on a cache line, and its neighbour, of its own.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Padded<T>(pub(crate) T);
+
+/// When a run ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Stops after this time.
+    pub time: Duration,
+    /// Stops a thread after this many operations, if sooner.
+    pub ops_per_thread: Option<u64>,
+    /// The seed of all random choices.
+    pub seed: u64,
+}
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Measured {
+    /// The figures.
+    pub round: Round,
+    /// All timed waits, to be merged over rounds.
+    pub waits: Histogram<u64>,
+    /// Whether every thread has done its operations; without a limit on them, never.
+    pub completion: Completion,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// All threads did all their operations.
+    AllOps,
+    /// The time was over.
+    TimeIsUp,
+}
+
+/// Runs `scenario` on `subject`.
+pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measured {
+    with_subject!(subject, S => run::<S>(scenario, limits))
+}
+
+/// What the threads of a run share besides the locks.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) stop: Padded<AtomicBool>,
+    go: Padded<AtomicBool>,
+    running: Padded<AtomicU64>,
+    /// One for each thread: what it is doing, for the watcher.
+    pub(crate) desks: Vec<Padded<AtomicU64>>,
+}
+
+impl Stage {
+    fn new(threads: u32) -> Stage {
+        Stage {
+            stop: Padded(AtomicBool::new(false)),
+            go: Padded(AtomicBool::new(false)),
+            running: Padded(AtomicU64::new(threads.into())),
+            desks: (0..threads).map(|_| Padded::default()).collect(),
+        }
+    }
+}
+
+fn run<S: Subject>(scenario: &Scenario, limits: Limits) -> Measured {
+    let clock = Clock::get();
+    let count = match scenario.shape {
+        Shape::Many { locks } => locks,
+        _ => 1,
+    };
+    let locks: Vec<_> = (0..count).map(|_| Padded(S::new(1))).collect();
+    let stage = Stage::new(scenario.threads);
+    let ready = Barrier::new(scenario.threads as usize + 1);
+    let (outcomes, watched_ns, stopped) = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..scenario.threads)
+            .map(|index| {
+                let (stage, ready, locks) = (&stage, &ready, &locks);
+                scope.spawn(move || {
+                    let worker = Worker::new(scenario, limits, stage, index);
+                    ready.wait();
+                    // The barrier lets threads through one after the other; nobody may begin
+                    // before all are awake.
+                    while !stage.go.0.load(Ordering::Acquire) {
+                        std::thread::yield_now();
+                    }
+                    let outcome = worker.work::<S>(scenario, locks);
+                    stage.running.0.fetch_sub(1, Ordering::Release);
+                    outcome
+                })
+            })
+            .collect();
+        ready.wait();
+        stage.go.0.store(true, Ordering::Release);
+        let time = scenario.round_time(limits.time);
+        let watched_ns = watch(&stage, scenario.sampling(), time);
+        stage.stop.0.store(true, Ordering::Relaxed);
+        let stopped = clock.ticks();
+        let outcomes: Vec<Outcome> = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("workers do not panic"))
+            .collect();
+        (outcomes, watched_ns, stopped)
+    });
+    collect(scenario, limits, outcomes, watched_ns, stopped)
+}
+
+/// Sleeps until the time is up or all threads have finished, looking now and then who is inside
+/// which lock call. Returns the longest time for which a thread was seen inside the same call.
+fn watch(stage: &Stage, sampling: Sampling, time: Duration) -> u64 {
+    let clock = Clock::get();
+    let begin = Instant::now();
+    let mut seen: Vec<(u64, u64)> = vec![(0, 0); stage.desks.len()];
+    let mut longest = 0;
+    loop {
+        let left = time.saturating_sub(begin.elapsed());
+        if left.is_zero() || stage.running.0.load(Ordering::Acquire) == 0 {
+            return longest;
+        }
+        if sampling == Sampling::Off {
+            std::thread::sleep(left);
+            continue;
+        }
+        std::thread::sleep(left.min(WATCH_PERIOD));
+        // Stamps on the safe side: a call seen at `before` is dated after this sweep, and seen
+        // again it has lasted until before the next.
+        let before = clock.ticks();
+        let phases: Vec<u64> = stage
+            .desks
+            .iter()
+            .map(|desk| desk.0.load(Ordering::Relaxed))
+            .collect();
+        let after = clock.ticks();
+        for (phase, (last, since)) in phases.into_iter().zip(&mut seen) {
+            if phase != *last {
+                (*last, *since) = (phase, after);
+            } else if worker::is_waiting(phase) {
+                longest = longest.max(clock.ns_between(*since, before));
+            }
+        }
+    }
+}
+
+fn collect(
+    scenario: &Scenario,
+    limits: Limits,
+    outcomes: Vec<Outcome>,
+    watched_ns: u64,
+    stopped: u64,
+) -> Measured {
+    let clock = Clock::get();
+    let begin = outcomes
+        .iter()
+        .map(|outcome| outcome.started)
+        .min()
+        .unwrap_or(0);
+    let done = limits
+        .ops_per_thread
+        .is_some_and(|ops| outcomes.iter().all(|o| o.ops >= ops));
+    let end = if done {
+        outcomes
+            .iter()
+            .map(|outcome| outcome.finished)
+            .max()
+            .unwrap_or(stopped)
+    } else {
+        stopped
+    };
+    let has_hog = matches!(scenario.shape, Shape::Hog { .. });
+    let hog = outcomes.first().filter(|_| has_hog).map(|outcome| Hog {
+        ops: outcome.ops,
+        held_secs: outcome.held_ns as f64 / 1e9,
+    });
+    let per_thread: Vec<u64> = outcomes
+        .iter()
+        .skip(usize::from(has_hog))
+        .map(|outcome| outcome.ops)
+        .collect();
+    let usage: Option<Vec<_>> = outcomes.iter().map(|outcome| outcome.usage).collect();
+    let (waits, histogram) = match scenario.sampling() {
+        Sampling::Off => (None, empty_histogram()),
+        _ => {
+            let threads: Vec<_> = outcomes.into_iter().map(|outcome| outcome.waits).collect();
+            let (waits, histogram) = Waits::from_threads(&threads, watched_ns);
+            (Some(waits), histogram)
+        }
+    };
+    let round = Round {
+        secs: clock.ns_between(begin, end).max(1) as f64 / 1e9,
+        ops: per_thread.iter().sum(),
+        per_thread,
+        hog,
+        cpu_secs: usage
+            .as_ref()
+            .map(|all| all.iter().map(|u| u.cpu.as_secs_f64()).sum()),
+        context_switches: usage.map(|all| all.iter().map(|u| u.context_switches).sum()),
+        waits,
+    };
+    let completion = if done {
+        Completion::AllOps
+    } else {
+        Completion::TimeIsUp
+    };
+    Measured {
+        round,
+        waits: histogram,
+        completion,
+    }
+}
+
+#[cfg(test)]
+mod tests;

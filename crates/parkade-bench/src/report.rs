@@ -1,0 +1,195 @@
+//! The figures, raw and summed up. This is the JSON schema.
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
+use crate::scenario::{Mark, Role, Scenario};
+use crate::subject::SubjectId;
+use crate::waits::{QuantilePoint, Waits, empty_histogram, quantile_points};
+
+/// The version of the schema; it grows whenever a field changes its meaning or goes away.
+pub const SCHEMA: u32 = 1;
+
+/// A whole run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA`] at the time of writing.
+    pub schema: u32,
+    /// What was run: `mutex`, or the name of a suite.
+    pub kind: String,
+    /// When it began, in seconds since 1970.
+    pub started_unix: u64,
+    /// Where.
+    pub machine: Machine,
+    /// How.
+    pub settings: Settings,
+    /// The locks and their versions.
+    pub subjects: Vec<SubjectVersion>,
+    /// Every scenario with every round.
+    pub scenarios: Vec<ScenarioReport>,
+    /// The marks, if Parkade was measured against at least one rival.
+    pub verdict: Option<crate::stats::Verdict>,
+}
+
+/// How a run was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Seconds a round lasts for each scenario and subject.
+    pub secs: f64,
+    /// Rounds.
+    pub rounds: u32,
+    /// Whether an unrelated busy process ran beside it.
+    pub noise: bool,
+    /// The seed of the order of subjects and of all random choices in the loops.
+    pub seed: u64,
+}
+
+/// A lock and its version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectVersion {
+    /// The lock.
+    pub name: SubjectId,
+    /// Its version.
+    pub version: String,
+}
+
+/// One scenario.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScenarioReport {
+    /// Its name.
+    pub name: String,
+    /// What the threads do.
+    pub description: String,
+    /// How many there are.
+    pub threads: u32,
+    /// What its figures are for.
+    pub role: Role,
+    /// What it must reach.
+    pub mark: Option<Mark>,
+    /// One cell for each lock, in the order of [`SubjectId::ALL`].
+    pub cells: Vec<Cell>,
+}
+
+/// One lock in one scenario.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Cell {
+    /// The lock.
+    pub subject: SubjectId,
+    /// What each round gave. The same index in two cells means the same round.
+    pub rounds: Vec<Round>,
+    /// The distribution of waits over all rounds; empty for a single thread.
+    pub wait_quantiles: Vec<QuantilePoint>,
+}
+
+/// One round of one lock in one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// How long it lasted, from the first thread's start to the stop.
+    pub secs: f64,
+    /// Operations of all threads, without the hog's.
+    pub ops: u64,
+    /// Operations of each thread, without the hog.
+    pub per_thread: Vec<u64>,
+    /// The hog, where there is one.
+    pub hog: Option<Hog>,
+    /// Processor time of all threads; none where the system does not tell.
+    pub cpu_secs: Option<f64>,
+    /// Context switches of all threads, voluntary or not; none where the system does not tell.
+    pub context_switches: Option<u64>,
+    /// The waits; none for a single thread.
+    pub waits: Option<Waits>,
+}
+
+/// The thread that holds the lock for long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hog {
+    /// How often it had the lock.
+    pub ops: u64,
+    /// For how long it held it in all.
+    pub held_secs: f64,
+}
+
+impl Round {
+    /// Operations per second.
+    pub fn ops_per_sec(&self) -> f64 {
+        self.ops as f64 / self.secs
+    }
+
+    /// All operations, the hog's included: the divisor of the costs per operation.
+    fn all_ops(&self) -> f64 {
+        (self.ops + self.hog.as_ref().map_or(0, |hog| hog.ops)).max(1) as f64
+    }
+
+    /// Processor time per operation in nanoseconds.
+    pub fn cpu_ns_per_op(&self) -> Option<f64> {
+        self.cpu_secs.map(|secs| secs * 1e9 / self.all_ops())
+    }
+
+    /// Context switches per operation.
+    pub fn switches_per_op(&self) -> Option<f64> {
+        self.context_switches
+            .map(|switches| switches as f64 / self.all_ops())
+    }
+
+    /// The hog's operations per second.
+    pub fn hog_ops_per_sec(&self) -> Option<f64> {
+        self.hog.as_ref().map(|hog| hog.ops as f64 / self.secs)
+    }
+
+    /// The part of the time for which the hog held the lock.
+    pub fn hog_share(&self) -> Option<f64> {
+        self.hog.as_ref().map(|hog| hog.held_secs / self.secs)
+    }
+}
+
+/// Rounds of one cell while they come in.
+#[derive(Debug)]
+pub(crate) struct CellInProgress {
+    subject: SubjectId,
+    rounds: Vec<Round>,
+    waits: Histogram<u64>,
+}
+
+impl CellInProgress {
+    pub(crate) fn new(subject: SubjectId) -> CellInProgress {
+        CellInProgress {
+            subject,
+            rounds: Vec::new(),
+            waits: empty_histogram(),
+        }
+    }
+
+    pub(crate) fn push(&mut self, round: Round, waits: &Histogram<u64>) {
+        self.waits
+            .add(waits)
+            .expect("all histograms have the same bounds");
+        self.rounds.push(round);
+    }
+
+    pub(crate) fn finish(self) -> Cell {
+        Cell {
+            subject: self.subject,
+            rounds: self.rounds,
+            wait_quantiles: quantile_points(&self.waits),
+        }
+    }
+}
+
+impl ScenarioReport {
+    pub(crate) fn new(scenario: &Scenario, cells: Vec<Cell>) -> ScenarioReport {
+        ScenarioReport {
+            name: scenario.name.to_string(),
+            description: scenario.describe(),
+            threads: scenario.threads,
+            role: scenario.role,
+            mark: scenario.mark(),
+            cells,
+        }
+    }
+
+    /// The cell of a lock, if it was measured.
+    pub fn cell(&self, subject: SubjectId) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.subject == subject)
+    }
+}

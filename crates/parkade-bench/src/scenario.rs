@@ -1,0 +1,325 @@
+//! The workloads, by name.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// One workload: how many threads do what around a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scenario {
+    /// The name used on the command line and in reports.
+    pub name: Cow<'static, str>,
+    /// How many threads run.
+    pub threads: u32,
+    /// What each of them does.
+    pub shape: Shape,
+    /// What its figures are for.
+    pub role: Role,
+}
+
+/// What the threads of a scenario do until they are told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Nothing but lock and unlock, without even a counter.
+    EmptyLoop,
+    /// Lock, increment, unlock, by a single thread which measures nothing else.
+    Solo,
+    /// `inside` work steps under the lock, then `outside` steps without it.
+    Steps {
+        /// Work steps on the protected value.
+        inside: u32,
+        /// Work steps on a private value, after unlocking.
+        outside: u32,
+    },
+    /// Sleeps under the lock, again and again.
+    SleepInside {
+        /// How long the lock is held.
+        hold: Duration,
+    },
+    /// Increments under the lock for a while, then sleeps without it for a while.
+    Burst {
+        /// How long a thread keeps locking.
+        on: Duration,
+        /// How long it then sleeps.
+        off: Duration,
+    },
+    /// One thread sleeps under the lock again and again, the others increment.
+    Hog {
+        /// How long the hog holds the lock.
+        hold: Duration,
+    },
+    /// Increments under one of several padded locks, chosen at random.
+    Many {
+        /// How many locks.
+        locks: u32,
+    },
+    /// Dependent floating-point steps inside and outside, as in parking_lot's own benchmark.
+    Float {
+        /// Steps on the protected value.
+        inside: u32,
+        /// Steps on a private value, after unlocking.
+        outside: u32,
+    },
+}
+
+/// Which operations have the duration of their lock call measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sampling {
+    /// None: with a single thread there is no wait, and the clock would be most of the figure.
+    Off,
+    /// One of this many on average, at random distances.
+    OneIn(u32),
+    /// All: a section is so long that reading the clock does not matter.
+    Every,
+}
+
+/// What a scenario's figures are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Judged by throughput and longest wait, and part of the geometric mean.
+    Mark,
+    /// Judged by the cost of a lock and unlock alone.
+    Cost,
+    /// A point of the curve of throughput by threads.
+    Scaling,
+    /// Made by the user or a suite: shown, not judged.
+    Custom,
+}
+
+/// What a scenario must reach to pass, as ratios to rivals of the same run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Least throughput, in parts of the best rival's.
+    pub throughput: f64,
+    /// Longest wait allowed, in parts of the fairest rival's; none for a single thread.
+    pub wait: Option<f64>,
+}
+
+impl Scenario {
+    /// Which operations are timed.
+    pub fn sampling(&self) -> Sampling {
+        match self.shape {
+            Shape::EmptyLoop | Shape::Solo => Sampling::Off,
+            Shape::Steps { inside, .. } if inside >= 2000 => Sampling::Every,
+            Shape::SleepInside { .. } | Shape::Burst { .. } => Sampling::Every,
+            // In hog the hog itself is timed always, its victims like any short section.
+            Shape::Steps { .. } | Shape::Hog { .. } | Shape::Many { .. } | Shape::Float { .. } => {
+                Sampling::OneIn(64)
+            }
+        }
+    }
+
+    /// What the scenario asks for, if it is judged.
+    pub fn mark(&self) -> Option<Mark> {
+        match self.role {
+            Role::Scaling | Role::Custom => None,
+            // At most 0.75x the time.
+            Role::Cost => Some(Mark {
+                throughput: 1.0 / 0.75,
+                wait: None,
+            }),
+            Role::Mark => Some(Mark {
+                // In hog loops the rest of the throughput is somebody's starvation.
+                throughput: if self.name.starts_with("short-") {
+                    0.97
+                } else {
+                    1.0
+                },
+                wait: (self.threads > 1).then_some(1.0),
+            }),
+        }
+    }
+
+    /// The same workload with another number of threads, or `None` where the number is the
+    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`]).
+    pub fn with_threads(&self, threads: u32) -> Option<Scenario> {
+        let base = match self.shape {
+            Shape::EmptyLoop | Shape::Solo => return None,
+            Shape::Many { locks } => {
+                let name = format!("many-{threads}x{locks}");
+                return Some(self.renamed(name, threads));
+            }
+            _ => self
+                .name
+                .rsplit_once('-')
+                .map_or(&*self.name, |(base, _)| base),
+        };
+        let name = format!("{base}-{threads}");
+        Some(self.renamed(name, threads))
+    }
+
+    fn renamed(&self, name: String, threads: u32) -> Scenario {
+        if name == self.name {
+            return self.clone();
+        }
+        // A scenario that exists under that name keeps its role and marks.
+        find(&name)
+            .filter(|known| known.shape == self.shape)
+            .unwrap_or(Scenario {
+                name: name.into(),
+                threads,
+                shape: self.shape,
+                role: Role::Custom,
+            })
+    }
+
+    /// How long a round lasts when `asked` for: bursts are not cut in the middle.
+    pub fn round_time(&self, asked: Duration) -> Duration {
+        match self.shape {
+            Shape::Burst { on, off } => {
+                let period = on + off;
+                period * asked.as_nanos().div_ceil(period.as_nanos()).max(1) as u32
+            }
+            _ => asked,
+        }
+    }
+
+    /// One sentence on what the threads do.
+    pub fn describe(&self) -> String {
+        let threads = match self.threads {
+            1 => "1 thread".to_owned(),
+            n => format!("{n} threads"),
+        };
+        let what = match self.shape {
+            Shape::EmptyLoop => "lock and unlock in an empty loop".to_owned(),
+            Shape::Solo => "lock, increment, unlock".to_owned(),
+            Shape::Steps { inside, outside: 0 } => {
+                format!("{inside} work steps inside, locking again at once")
+            }
+            Shape::Steps { inside, outside } => {
+                format!("{inside} work steps inside, {outside} outside")
+            }
+            Shape::SleepInside { hold } => format!("sleep {hold:?} under the lock"),
+            Shape::Burst { on, off } => {
+                format!("{on:?} of lock, increment, unlock, then {off:?} of sleep")
+            }
+            Shape::Hog { hold } => {
+                format!("one sleeps {hold:?} under the lock again and again, the others increment")
+            }
+            Shape::Many { locks } => format!("increment under one of {locks} locks at random"),
+            Shape::Float { inside, outside } => {
+                format!("{inside} floating-point steps inside, {outside} outside")
+            }
+        };
+        format!("{threads}: {what}")
+    }
+}
+
+const HOLD: Duration = Duration::from_micros(500);
+const BURST: Duration = Duration::from_millis(20);
+
+fn scenario(name: &'static str, threads: u32, shape: Shape) -> Scenario {
+    Scenario {
+        name: Cow::Borrowed(name),
+        threads,
+        shape,
+        role: Role::Mark,
+    }
+}
+
+fn steps(name: &'static str, threads: u32, inside: u32, outside: u32) -> Scenario {
+    scenario(name, threads, Shape::Steps { inside, outside })
+}
+
+fn scaling(name: &'static str, threads: u32) -> Scenario {
+    Scenario {
+        role: Role::Scaling,
+        ..steps(name, threads, 20, 60)
+    }
+}
+
+/// Every scenario of the Mutex, in the order of the tables.
+pub fn catalogue() -> Vec<Scenario> {
+    vec![
+        Scenario {
+            role: Role::Cost,
+            ..scenario("empty-loop", 1, Shape::EmptyLoop)
+        },
+        scenario("uncontended", 1, Shape::Solo),
+        steps("short-2", 2, 2, 0),
+        steps("short-4", 4, 2, 0),
+        steps("short-16", 16, 2, 0),
+        steps("short-64", 64, 2, 0),
+        steps("mixed-2", 2, 20, 60),
+        steps("mixed-8", 8, 20, 60),
+        steps("mixed-32", 32, 20, 60),
+        steps("cs2us-8", 8, 2_000, 2_000),
+        steps("cs20us-8", 8, 20_000, 5_000),
+        scenario("long-8", 8, Shape::SleepInside { hold: HOLD }),
+        scenario(
+            "burst-8",
+            8,
+            Shape::Burst {
+                on: BURST,
+                off: BURST,
+            },
+        ),
+        scenario("hog-6", 6, Shape::Hog { hold: HOLD }),
+        scenario("many-32x2", 32, Shape::Many { locks: 2 }),
+        scenario("many-32x64", 32, Shape::Many { locks: 64 }),
+        scenario("many-32x1000", 32, Shape::Many { locks: 1000 }),
+        scaling("mixed-1", 1),
+        scaling("mixed-4", 4),
+        scaling("mixed-16", 16),
+        scaling("mixed-64", 64),
+    ]
+}
+
+/// The scenario of that name.
+pub fn find(name: &str) -> Option<Scenario> {
+    catalogue()
+        .into_iter()
+        .find(|scenario| scenario.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_tell_the_threads() {
+        let all = catalogue();
+        for scenario in &all {
+            assert_eq!(all.iter().filter(|s| s.name == scenario.name).count(), 1);
+            let Some((_, suffix)) = scenario.name.rsplit_once('-') else {
+                continue;
+            };
+            let told: Option<u32> = suffix.split('x').next().and_then(|n| n.parse().ok());
+            if let Some(threads) = told {
+                assert_eq!(scenario.threads, threads, "{}", scenario.name);
+            }
+        }
+    }
+
+    #[test]
+    fn other_thread_counts_are_known_scenarios_where_they_exist() {
+        let mixed = find("mixed-8").unwrap();
+        assert_eq!(mixed.with_threads(32), find("mixed-32"));
+        let twelve = mixed.with_threads(12).unwrap();
+        assert_eq!((&*twelve.name, twelve.role), ("mixed-12", Role::Custom));
+        assert_eq!(
+            find("many-32x64").unwrap().with_threads(4).unwrap().name,
+            "many-4x64"
+        );
+        assert_eq!(find("uncontended").unwrap().with_threads(4), None);
+    }
+
+    #[test]
+    fn bursts_are_whole() {
+        let burst = find("burst-8").unwrap();
+        assert_eq!(
+            burst.round_time(Duration::from_millis(41)),
+            Duration::from_millis(80)
+        );
+        assert_eq!(burst.round_time(Duration::ZERO), Duration::from_millis(40));
+    }
+
+    #[test]
+    fn marks() {
+        assert_eq!(find("short-16").unwrap().mark().unwrap().throughput, 0.97);
+        assert_eq!(find("uncontended").unwrap().mark().unwrap().wait, None);
+        assert_eq!(find("mixed-64").unwrap().mark(), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! A lock under test.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::os;
+
+/// A lock around a `u64`.
+///
+/// Everything takes a closure, because the guards of the rivals have nothing in common. Callers
+/// are generic over `Subject`, so that after inlining a call is what a user would have written.
+pub trait Subject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type Lock: Send + Sync;
+
+    /// An unlocked lock.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks, runs `section` and unlocks.
+    fn with<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> R;
+
+    /// As [`with`](Subject::with) if the lock is free, else `None`.
+    fn try_with<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R>;
+}
+
+/// A lock that can give up after a time.
+pub trait TimedSubject: Subject {
+    /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
+    fn with_for<R>(
+        lock: &Self::Lock,
+        patience: Duration,
+        section: impl FnOnce(&mut u64) -> R,
+    ) -> Option<R>;
+}
+
+/// Names a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SubjectId {
+    /// Parkade's mutex, the one the figures are about.
+    #[serde(rename = "parkade")]
+    Parkade,
+    /// The standard library's mutex.
+    #[serde(rename = "std")]
+    Std,
+    /// parking_lot's last 0.12.
+    #[serde(rename = "parking_lot-0.12")]
+    ParkingLot012,
+    /// parking_lot 0.13.
+    #[serde(rename = "parking_lot-0.13")]
+    ParkingLot013,
+    /// usync: queues of threads in the lock's word.
+    #[serde(rename = "usync")]
+    Usync,
+    /// saa, through its `lock_api` feature: first come, first served.
+    #[serde(rename = "saa")]
+    Saa,
+    /// The C library's mutex, of the default kind.
+    #[serde(rename = "pthread")]
+    Pthread,
+}
+
+impl SubjectId {
+    /// All subjects this system has, Parkade first.
+    pub const ALL: &[SubjectId] = &[
+        SubjectId::Parkade,
+        SubjectId::Std,
+        SubjectId::ParkingLot012,
+        SubjectId::ParkingLot013,
+        SubjectId::Usync,
+        SubjectId::Saa,
+        #[cfg(unix)]
+        SubjectId::Pthread,
+    ];
+
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            SubjectId::Parkade => "parkade",
+            SubjectId::Std => "std",
+            SubjectId::ParkingLot012 => "parking_lot-0.12",
+            SubjectId::ParkingLot013 => "parking_lot-0.13",
+            SubjectId::Usync => "usync",
+            SubjectId::Saa => "saa",
+            SubjectId::Pthread => "pthread",
+        }
+    }
+
+    /// A shorter name, accepted wherever the name is.
+    pub fn alias(self) -> Option<&'static str> {
+        match self {
+            SubjectId::ParkingLot012 => Some("pl-0.12"),
+            SubjectId::ParkingLot013 => Some("pl-0.13"),
+            _ => None,
+        }
+    }
+
+    /// The subject of that name or alias.
+    pub fn find(name: &str) -> Option<SubjectId> {
+        SubjectId::ALL
+            .iter()
+            .copied()
+            .find(|id| id.name() == name || id.alias() == Some(name))
+    }
+
+    /// The version measured.
+    pub fn version(self) -> String {
+        match self {
+            // All crates of the workspace carry one version.
+            SubjectId::Parkade => env!("CARGO_PKG_VERSION").into(),
+            SubjectId::Std => env!("PARKADE_BENCH_RUSTC").into(),
+            SubjectId::ParkingLot012 => "0.12.5".into(),
+            SubjectId::ParkingLot013 => "0.13.0".into(),
+            SubjectId::Usync => "0.2.1".into(),
+            SubjectId::Saa => "5.6.2".into(),
+            SubjectId::Pthread => os::c_library(),
+        }
+    }
+}
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SubjectId;
+
+    #[test]
+    fn names_come_back() {
+        for &id in SubjectId::ALL {
+            assert_eq!(SubjectId::find(id.name()), Some(id));
+            assert_eq!(
+                serde_json::to_string(&id).unwrap(),
+                format!("\"{}\"", id.name())
+            );
+        }
+        assert_eq!(SubjectId::find("pl-0.12"), Some(SubjectId::ParkingLot012));
+        assert_eq!(SubjectId::find("spin"), None);
+    }
+
+    #[test]
+    fn versions_are_the_ones_in_the_manifest() {
+        let manifest = include_str!("../Cargo.toml");
+        let pinned = [
+            SubjectId::ParkingLot012,
+            SubjectId::ParkingLot013,
+            SubjectId::Usync,
+            SubjectId::Saa,
+        ];
+        for id in pinned {
+            let pin = format!("\"={}\"", id.version());
+            assert!(manifest.contains(&pin), "{id}: no {pin}");
+        }
+        assert!(SubjectId::Std.version().starts_with("1."));
+    }
+}

@@ -1,0 +1,1 @@
+//! Benchmarks published by others.

@@ -1,0 +1,69 @@
+//! Where a run is.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use parkade_bench::run::{Plan, Step};
+
+/// One line on what is about to run and for how long.
+pub(crate) fn announce(plan: &Plan) -> String {
+    format!(
+        "{} scenarios, {} locks, {} rounds of {:?}: about {} s",
+        plan.scenarios.len(),
+        plan.subjects.len(),
+        plan.rounds,
+        plan.time,
+        plan.duration().as_secs_f64().ceil(),
+    )
+}
+
+/// A bar on a terminal, otherwise a line for each scenario.
+#[derive(Debug)]
+pub(crate) struct Progress(Option<ProgressBar>);
+
+impl Progress {
+    /// Nothing done yet.
+    pub(crate) fn new(plan: &Plan) -> Progress {
+        if !std::io::stderr().is_terminal() {
+            return Progress(None);
+        }
+        let bar = ProgressBar::new(millis(plan.duration()));
+        let style = ProgressStyle::with_template("[{wide_bar}] {percent:>3} %  {msg}  {eta} left")
+            .expect("the template is correct")
+            .progress_chars("=> ");
+        bar.set_style(style);
+        Progress(Some(bar))
+    }
+
+    /// Shows a step.
+    pub(crate) fn show(&self, step: Step<'_>) {
+        let Step {
+            round,
+            rounds,
+            scenario,
+            subject,
+            spent,
+        } = step;
+        match (&self.0, subject) {
+            (Some(bar), Some(subject)) => {
+                bar.set_position(millis(spent));
+                let name = &scenario.name;
+                bar.set_message(format!("round {round}/{rounds}  {name:<12} {subject:<16}"));
+            }
+            (None, None) => eprintln!("round {round}/{rounds}: {} done", scenario.name),
+            _ => {}
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(self) {
+        if let Some(bar) = self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

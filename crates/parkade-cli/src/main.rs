@@ -1,0 +1,42 @@
+//! The program `parkade`.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Tools around the Parkade locks.
+#[derive(Debug, Parser)]
+#[command(name = "parkade", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Bench(bench::args::Args),
+    /// Keeps a processor busy until its input ends.
+    #[command(name = bench::noise::COMMAND, hide = true)]
+    Noise,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Bench(args) => bench::run(args),
+        Command::Noise => {
+            bench::noise::make();
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(bench::exit_code(&error))
+        }
+    }
+}
