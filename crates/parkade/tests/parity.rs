@@ -128,8 +128,8 @@ macro_rules! rich {
 }
 
 rich! {
-    "parking_lot 0.12": parking_lot_0_12::Mutex<u64>, MutexGuard of parking_lot_0_12;
-    "parking_lot 0.13": parking_lot_0_13::Mutex<u64>, MutexGuard of parking_lot_0_13;
+    "parking_lot 0.12": parking_lot_012::Mutex<u64>, MutexGuard of parking_lot_012;
+    "parking_lot 0.13": parking_lot_013::Mutex<u64>, MutexGuard of parking_lot_013;
     "parkade": parkade::Mutex<u64>, MutexGuard of parkade;
 }
 
@@ -287,17 +287,17 @@ macro_rules! same_over {
 
 same_over! {
     locking_is_the_same = locking:
-        std::sync::Mutex<u64>, parking_lot_0_12::Mutex<u64>, parking_lot_0_13::Mutex<u64>,
+        std::sync::Mutex<u64>, parking_lot_012::Mutex<u64>, parking_lot_013::Mutex<u64>,
         parkade::Mutex<u64>;
     counting_is_the_same = counting:
-        std::sync::Mutex<u64>, parking_lot_0_12::Mutex<u64>, parking_lot_0_13::Mutex<u64>,
+        std::sync::Mutex<u64>, parking_lot_012::Mutex<u64>, parking_lot_013::Mutex<u64>,
         parkade::Mutex<u64>;
     waiting_is_the_same = waiting:
-        std::sync::Mutex<u64>, parking_lot_0_12::Mutex<u64>, parking_lot_0_13::Mutex<u64>,
+        std::sync::Mutex<u64>, parking_lot_012::Mutex<u64>, parking_lot_013::Mutex<u64>,
         parkade::Mutex<u64>;
     panicking_is_the_same = panicking:
-        std::sync::Mutex<u64>, parking_lot_0_12::Mutex<u64>, parking_lot_0_13::Mutex<u64>,
+        std::sync::Mutex<u64>, parking_lot_012::Mutex<u64>, parking_lot_013::Mutex<u64>,
         parkade::Mutex<u64>;
     what_std_lacks_is_the_same = rich:
-        parking_lot_0_12::Mutex<u64>, parking_lot_0_13::Mutex<u64>, parkade::Mutex<u64>;
+        parking_lot_012::Mutex<u64>, parking_lot_013::Mutex<u64>, parkade::Mutex<u64>;
 }

@@ -139,8 +139,9 @@ impl Watchdog {
         }
     }
 
-    /// The handle with which thread number `index` reports progress.
+    /// The handle with which thread number `index` reports progress, from now on.
     pub(crate) fn thread(&self, index: usize) -> Progress {
+        self.shared.steps[index].store(0, Relaxed);
         Progress {
             shared: Arc::clone(&self.shared),
             index,
