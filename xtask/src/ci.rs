@@ -1,0 +1,271 @@
+//! `cargo xtask ci`: what has to hold before anything is merged, step by step.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    instructions, models,
+    shell::{Outcome, cargo, configure, print_table, run as run_command, target},
+    weaken,
+};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Run only this step; may be given several times
+    #[arg(long, value_name = "STEP")]
+    only: Vec<String>,
+    /// List the steps and stop
+    #[arg(long)]
+    list: bool,
+}
+
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn() -> Outcome,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        about: "rustfmt has nothing to change",
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        about: "no lint speaks up",
+        run: clippy,
+    },
+    Step {
+        name: "test",
+        about: "all tests, all features",
+        run: test_all,
+    },
+    Step {
+        name: "test-default",
+        about: "all tests, default features",
+        run: test_default,
+    },
+    Step {
+        name: "test-symmetric",
+        about: "core and locks without membarrier",
+        run: symmetric,
+    },
+    Step {
+        name: "test-portable",
+        about: "core and locks on the portable parker",
+        run: portable,
+    },
+    Step {
+        name: "test-release",
+        about: "core and locks as users build them",
+        run: test_release,
+    },
+    Step {
+        name: "examples",
+        about: "every example prints what it promises",
+        run: examples,
+    },
+    Step {
+        name: "docs",
+        about: "the documentation builds without a warning",
+        run: docs,
+    },
+    Step {
+        name: "loom",
+        about: "the models",
+        run: loom,
+    },
+    Step {
+        name: "weaken",
+        about: "the models notice a weakened ordering",
+        run: weaken,
+    },
+    Step {
+        name: "instructions",
+        about: "the fast path beats every rival's",
+        run: count,
+    },
+    Step {
+        name: "bench",
+        about: "the benchmark runs and reports",
+        run: bench,
+    },
+];
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    if args.list {
+        let row = |step: &Step| vec![step.name.to_owned(), step.about.to_owned()];
+        print_table(
+            &["step", "what it shows"],
+            &STEPS.iter().map(row).collect::<Vec<_>>(),
+        );
+        return Ok(());
+    }
+    if let Some(name) = args
+        .only
+        .iter()
+        .find(|name| STEPS.iter().all(|s| s.name != **name))
+    {
+        return Err(format!(
+            "no step is called {name}; `cargo xtask ci --list` shows them"
+        ));
+    }
+    let chosen = |step: &&Step| args.only.is_empty() || args.only.iter().any(|n| n == step.name);
+
+    // A failure does not hide what the later steps have to say.
+    let mut rows = Vec::new();
+    let mut failed = Vec::new();
+    let start = Instant::now();
+    for step in STEPS.iter().filter(chosen) {
+        println!("\n=== {}: {}", step.name, step.about);
+        let start = Instant::now();
+        let result = (step.run)();
+        let verdict = match &result {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => {
+                println!("error: {error}");
+                failed.push(step.name);
+                format!("FAILED: {error}")
+            }
+        };
+        rows.push(vec![
+            step.name.to_owned(),
+            seconds(start.elapsed()),
+            verdict,
+        ]);
+    }
+    rows.push(vec![
+        "all".to_owned(),
+        seconds(start.elapsed()),
+        String::new(),
+    ]);
+    println!("\n=== summary");
+    print_table(&["step", "time", "result"], &rows);
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("failed: {}", failed.join(", ")))
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.0} s", time.as_secs_f64())
+}
+
+fn fmt() -> Outcome {
+    run_command(&mut cargo(["fmt", "--all", "--check"]))
+}
+
+fn clippy() -> Outcome {
+    let mut clippy = cargo(["clippy", "--workspace", "--all-targets", "--all-features"]);
+    run_command(clippy.args(["--", "-D", "warnings"]))
+}
+
+fn test_all() -> Outcome {
+    run_command(&mut cargo([
+        "test",
+        "--no-fail-fast",
+        "--workspace",
+        "--all-features",
+    ]))
+}
+
+fn test_default() -> Outcome {
+    run_command(&mut cargo(["test", "--no-fail-fast", "--workspace"]))
+}
+
+/// The tests of the crates whose behaviour depends on the platform. `--all-features` only where
+/// the main test run has built the same already.
+fn test_locks() -> std::process::Command {
+    cargo([
+        "test",
+        "--no-fail-fast",
+        "-p",
+        "parkade-core",
+        "-p",
+        "parkade",
+        "--all-features",
+    ])
+}
+
+fn symmetric() -> Outcome {
+    run_command(test_locks().env("PARKADE_FENCE", "symmetric"))
+}
+
+fn portable() -> Outcome {
+    let mut test = test_locks();
+    configure(&mut test, "--cfg parkade_portable", "portable");
+    run_command(&mut test)
+}
+
+fn test_release() -> Outcome {
+    // Doc tests gain nothing from optimisation.
+    run_command(test_locks().args(["--release", "--lib", "--tests"]))
+}
+
+fn examples() -> Outcome {
+    let mut test = cargo([
+        "test",
+        "-p",
+        "parkade",
+        "--all-features",
+        "--test",
+        "examples",
+    ]);
+    run_command(test.args(["--", "--nocapture"]))
+}
+
+fn docs() -> Outcome {
+    let mut doc = cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
+    run_command(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
+}
+
+fn loom() -> Outcome {
+    models::run(&models::Args {
+        filter: "model".to_owned(),
+        preemptions: models::PREEMPTIONS,
+    })
+}
+
+fn weaken() -> Outcome {
+    weaken::run(&weaken::Args::all())
+}
+
+fn count() -> Outcome {
+    instructions::run(&instructions::Args::table())
+}
+
+fn bench() -> Outcome {
+    let report = target().join("bench-quick.json");
+    let path = report
+        .to_str()
+        .ok_or("the path of the target directory is not UTF-8")?;
+    // An old report must not stand in for a benchmark that wrote none.
+    let _ = fs::remove_file(&report);
+    let mut bench = cargo([
+        "run",
+        "--release",
+        "-p",
+        "parkade-cli",
+        "--",
+        "bench",
+        "--quick",
+    ]);
+    run_command(bench.args(["--json", path]))?;
+    let text = fs::read_to_string(&report).map_err(|error| format!("{path}: {error}"))?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let mut count = 0;
+    for line in lines {
+        serde_json::from_str::<serde_json::Value>(line)
+            .map_err(|error| format!("{path}: not one JSON value a line: {error}"))?;
+        count += 1;
+    }
+    if count == 0 {
+        Err(format!("{path} is empty"))
+    } else {
+        Ok(())
+    }
+}

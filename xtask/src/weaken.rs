@@ -1,0 +1,339 @@
+//! `cargo xtask weaken`: do the models prove anything about the orderings?
+//!
+//! In a model build every ordering that is not relaxed has an id, and `PARKADE_WEAKEN=ID` makes
+//! that one relaxed (`ID:acquire` and `ID:release` take one half away). Each is weakened in turn.
+//! If all the models still pass, either the ordering is stronger than needed or a model is missing.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    models,
+    shell::{End, Outcome, output, print_table, quietly, root},
+};
+
+/// The test that prints the ledger of orderings of its crate.
+const LEDGER: &str = "model_list_orderings";
+/// Orderings that may survive, each with a reason.
+const EXEMPT: &str = "xtask/weaken-exempt.txt";
+/// Seconds, many times what the models take together. (guess)
+const TIMEOUT_S: u64 = 180;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Weaken only these, for example `B1` or `N1:release`
+    ids: Vec<String>,
+    /// List the orderings and stop
+    #[arg(long)]
+    list: bool,
+    /// Seconds for all the models of one weakened ordering
+    #[arg(long, default_value_t = TIMEOUT_S)]
+    timeout_s: u64,
+    /// How many orderings to try at the same time
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// How often a thread may be preempted in one execution, where a model does not say otherwise
+    #[arg(long, default_value_t = models::PREEMPTIONS)]
+    preemptions: u32,
+}
+
+impl Args {
+    /// Everything, within the usual limits.
+    pub(crate) fn all() -> Args {
+        Args {
+            ids: Vec::new(),
+            list: false,
+            timeout_s: TIMEOUT_S,
+            jobs: None,
+            preemptions: models::PREEMPTIONS,
+        }
+    }
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone)]
+struct Ordering {
+    id: String,
+    order: String,
+    pairs: String,
+}
+
+/// An ordering, or one half of it, taken away.
+#[derive(Debug, Clone)]
+struct Weakening {
+    /// What `PARKADE_WEAKEN` is set to.
+    name: String,
+    ordering: Ordering,
+}
+
+impl Weakening {
+    fn all_of(ordering: &Ordering) -> Vec<Weakening> {
+        let halves: &[&str] = match ordering.order.as_str() {
+            "AcqRel" => &[":acquire", ":release"],
+            _ => &[""],
+        };
+        let name = |half: &&str| format!("{}{half}", ordering.id);
+        let weakening = |name| Weakening {
+            name,
+            ordering: ordering.clone(),
+        };
+        halves.iter().map(name).map(weakening).collect()
+    }
+
+    fn is_asked_for(&self, ids: &[String]) -> bool {
+        ids.is_empty()
+            || ids
+                .iter()
+                .any(|id| *id == self.name || *id == self.ordering.id)
+    }
+}
+
+/// One model: a test of one of the programs.
+#[derive(Debug)]
+struct Model {
+    program: PathBuf,
+    name: String,
+    /// What it took with nothing weakened.
+    time: Duration,
+}
+
+impl Model {
+    fn command(&self, args: &Args) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args([&*self.name, "--exact", "--test-threads=1"]);
+        command.env("LOOM_MAX_PREEMPTIONS", args.preemptions.to_string());
+        command
+    }
+}
+
+/// What became of a weakening.
+#[derive(Debug)]
+enum Verdict {
+    /// This model has failed, as it should.
+    Caught(String),
+    /// All models have passed.
+    Survived,
+    /// No model has failed in the time, but some did not finish either.
+    Timeout,
+}
+
+pub(crate) fn run(args: &Args) -> Outcome {
+    let programs = models::build()?;
+    let ledger = read_ledger(&programs)?;
+    if args.list {
+        let row = |o: &Ordering| vec![o.id.clone(), o.order.clone(), o.pairs.clone()];
+        print_table(
+            &["id", "ordering", "pairs with"],
+            &ledger.iter().map(row).collect::<Vec<_>>(),
+        );
+        return Ok(());
+    }
+    let exempt = read_exempt(&ledger)?;
+    let models = find_models(&programs, args)?;
+    let weakenings: Vec<_> = ledger
+        .iter()
+        .flat_map(Weakening::all_of)
+        .filter(|weakening| weakening.is_asked_for(&args.ids))
+        .collect();
+    if weakenings.is_empty() {
+        return Err("no ordering of that name; `cargo xtask weaken --list` shows them".into());
+    }
+    println!(
+        "{} weakenings against {} models",
+        weakenings.len(),
+        models.len()
+    );
+    report(try_all(&weakenings, &models, args)?, &exempt)
+}
+
+fn read_ledger(programs: &[PathBuf]) -> Outcome<Vec<Ordering>> {
+    let mut ledger: Vec<Ordering> = Vec::new();
+    for program in programs {
+        let text = output(Command::new(program).args([LEDGER, "--nocapture", "--test-threads=1"]))?;
+        for line in text.lines() {
+            // The harness prints the name of a test without an end of line.
+            let Some((_, entry)) = line.split_once("ORD ") else {
+                continue;
+            };
+            let mut words = entry.splitn(3, ' ').map(str::to_owned);
+            let (Some(id), Some(order)) = (words.next(), words.next()) else {
+                return Err(format!(
+                    "{LEDGER} printed a line without an ordering: {line}"
+                ));
+            };
+            if ledger.iter().any(|known| known.id == id) {
+                return Err(format!("two orderings are called {id}"));
+            }
+            ledger.push(Ordering {
+                id,
+                order,
+                pairs: words.next().unwrap_or_default(),
+            });
+        }
+    }
+    if ledger.is_empty() {
+        Err(format!("no test {LEDGER} prints any ordering"))
+    } else {
+        Ok(ledger)
+    }
+}
+
+/// Lines of `NAME reason`; a reason is required, and so is that the name still exists.
+fn read_exempt(ledger: &[Ordering]) -> Outcome<BTreeMap<String, String>> {
+    let text = fs::read_to_string(root().join(EXEMPT)).map_err(|e| format!("{EXEMPT}: {e}"))?;
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let mut exempt = BTreeMap::new();
+    for line in lines {
+        let Some((name, reason)) = line.split_once(' ') else {
+            return Err(format!("{EXEMPT}: {line} has no reason"));
+        };
+        if !ledger
+            .iter()
+            .flat_map(Weakening::all_of)
+            .any(|weakening| weakening.name == name)
+        {
+            return Err(format!("{EXEMPT}: there is no ordering {name}"));
+        }
+        exempt.insert(name.to_owned(), reason.trim().to_owned());
+    }
+    Ok(exempt)
+}
+
+/// All models, fastest first, after a run in which none may fail.
+fn find_models(programs: &[PathBuf], args: &Args) -> Outcome<Vec<Model>> {
+    let mut models = Vec::new();
+    for program in programs {
+        let list = output(Command::new(program).args(["--list", "--format=terse"]))?;
+        let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+        for name in names.filter(|name| name.contains("model") && !name.ends_with(LEDGER)) {
+            let mut model = Model {
+                program: program.clone(),
+                name: name.to_owned(),
+                time: Duration::ZERO,
+            };
+            let start = Instant::now();
+            match quietly(
+                &mut model.command(args),
+                Duration::from_secs(args.timeout_s),
+            )? {
+                End::Success => {}
+                End::Failure => return Err(format!("{name} fails with nothing weakened")),
+                End::Timeout => return Err(format!("{name} takes too long")),
+            }
+            model.time = start.elapsed();
+            models.push(model);
+        }
+    }
+    models.sort_by_key(|model| model.time);
+    if models.is_empty() {
+        Err("there are no models".into())
+    } else {
+        Ok(models)
+    }
+}
+
+/// A weakening, what became of it, and the time that took.
+type Tried<'a> = (&'a Weakening, Verdict, Duration);
+
+fn try_all<'a>(
+    weakenings: &'a [Weakening],
+    models: &[Model],
+    args: &Args,
+) -> Outcome<Vec<Tried<'a>>> {
+    let jobs = args
+        .jobs
+        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let next = AtomicUsize::new(0);
+    let tried = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        for _ in 0..jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Relaxed);
+                    let Some(weakening) = weakenings.get(index) else {
+                        break;
+                    };
+                    let start = Instant::now();
+                    let verdict = try_one(weakening, models, args);
+                    if let Ok(verdict) = &verdict {
+                        println!("{}: {verdict:?}", weakening.name);
+                    }
+                    let entry = verdict.map(|verdict| (weakening, verdict, start.elapsed()));
+                    tried.lock().expect("no worker panics").insert(index, entry);
+                }
+            });
+        }
+    });
+    tried
+        .into_inner()
+        .expect("no worker panics")
+        .into_values()
+        .collect()
+}
+
+fn try_one(weakening: &Weakening, models: &[Model], args: &Args) -> Outcome<Verdict> {
+    let deadline = Instant::now() + Duration::from_secs(args.timeout_s);
+    let mut verdict = Verdict::Survived;
+    for model in models {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let mut command = model.command(args);
+        match quietly(command.env("PARKADE_WEAKEN", &weakening.name), left)? {
+            End::Success => {}
+            End::Failure => return Ok(Verdict::Caught(model.name.clone())),
+            End::Timeout => verdict = Verdict::Timeout,
+        }
+    }
+    Ok(verdict)
+}
+
+fn report(tried: Vec<Tried<'_>>, exempt: &BTreeMap<String, String>) -> Outcome {
+    let mut failures = 0;
+    let mut rows = Vec::new();
+    for (weakening, verdict, time) in tried {
+        let excuse = exempt.get(&weakening.name);
+        let verdict = match (verdict, excuse) {
+            (Verdict::Caught(model), None) => format!("caught by {model}"),
+            (Verdict::Caught(model), Some(_)) => {
+                failures += 1;
+                format!("CAUGHT by {model}: it needs no exemption any more")
+            }
+            (Verdict::Survived | Verdict::Timeout, Some(reason)) => format!("exempt: {reason}"),
+            (Verdict::Survived, None) => {
+                failures += 1;
+                "SURVIVED".to_owned()
+            }
+            (Verdict::Timeout, None) => {
+                failures += 1;
+                "TIMEOUT with no model failing".to_owned()
+            }
+        };
+        let seconds = format!("{:.1} s", time.as_secs_f64());
+        rows.push(vec![
+            weakening.name.clone(),
+            weakening.ordering.order.clone(),
+            seconds,
+            verdict,
+        ]);
+    }
+    print_table(&["id", "ordering", "time", "verdict"], &rows);
+    match failures {
+        0 => Ok(()),
+        _ => Err(format!(
+            "{failures} of {} weakenings need a model",
+            rows.len()
+        )),
+    }
+}
