@@ -5,7 +5,10 @@
 mod support;
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{
+        AtomicBool, AtomicUsize,
+        Ordering::{AcqRel, Acquire, Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -142,6 +145,58 @@ fn case<R: FullMutex>(name: &str, threads: usize, pace: Pace) {
     println!("{name}: {sections} sections");
 }
 
+/// Rounds in which every thread has one turn and then waits for the others. Within a round nobody
+/// comes by later whose release could make up for a wake-up that went missing.
+fn bursts<R: FullMutex>(name: &str, threads: usize) {
+    let seed = seed();
+    let lock = Mutex::<R, _>::new(Witness::new());
+    let arrived = AtomicUsize::new(0);
+    let go_on = AtomicBool::new(true);
+    let end = Instant::now() + stress_time();
+    let name = format!("{name}, bursts of {threads}, PARKADE_SEED={seed}");
+    let watchdog = Watchdog::new(&*name, threads);
+
+    let sections: u64 = thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|index| {
+                let (lock, arrived, go_on) = (&lock, &arrived, &go_on);
+                let progress = watchdog.thread(index);
+                let mut rng = Rng::new(seed ^ (index as u64) << 48);
+                scope.spawn(move || {
+                    let mut sections = 0;
+                    for round in (1..).step_by(2) {
+                        if index == 0 && Instant::now() > end {
+                            go_on.store(false, Relaxed);
+                        }
+                        arrived.fetch_add(1, AcqRel);
+                        while arrived.load(Acquire) < round * threads {
+                            thread::yield_now();
+                        }
+                        if !go_on.load(Relaxed) {
+                            break;
+                        }
+                        sections += turn(lock, Pace::Mixed, &mut rng);
+                        progress.step();
+                        // Nobody may change `go_on` before all have read it.
+                        arrived.fetch_add(1, AcqRel);
+                        while arrived.load(Acquire) < (round + 1) * threads {
+                            thread::yield_now();
+                        }
+                    }
+                    sections
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a worker failed"))
+            .sum()
+    });
+
+    assert_eq!(lock.lock().count(), sections, "{name}: sections were lost");
+    println!("{name}: {sections} sections");
+}
+
 macro_rules! cases {
     ($($module:ident: $raw:ty;)+) => {$(
         mod $module {
@@ -170,6 +225,16 @@ macro_rules! cases {
             #[test]
             fn sixteen_threads_sleepy() {
                 case::<$raw>(stringify!($module), 16, Pace::Sleepy);
+            }
+
+            #[test]
+            fn bursts_of_two() {
+                bursts::<$raw>(stringify!($module), 2);
+            }
+
+            #[test]
+            fn bursts_of_five() {
+                bursts::<$raw>(stringify!($module), 5);
             }
 
             #[test]
