@@ -1,1 +1,65 @@
-//! x
+//! The parking table under Parkade: the place where threads wait, so that a lock need only be a
+//! few bits.
+//!
+//! A lock built on this crate keeps a small word of its own. When a thread has to wait, it
+//! [`park`]s on an address (the *key*, usually that of the word); whoever changes the word
+//! [`unpark_one`]s that key. A callback that runs under the queue's lock decides at the last moment
+//! whether to sleep, so no wake is lost between looking at the word and sleeping.
+//!
+//! The operations are those of `parking_lot_core`, under the same names, with these promises:
+//!
+//! * **No allocation**, ever: waiters' nodes live on their stacks, the table is a static. Locks
+//!   built on it work inside a global allocator.
+//! * **No work at thread creation or exit**, no thread-local with a destructor: locks work in TLS
+//!   destructors, and a million short-lived threads leave nothing behind.
+//! * **No system call, clock or wake under a bucket lock**; no operation unwinds.
+//! * **Cost**: queueing, "is anybody waiting" and leaving on a timeout are O(1) in the waiters of
+//!   the key and logarithmic in the keys that share a bucket.
+//! * **Fork**: in a forked child the table is empty and usable.
+//!
+//! It also holds what locks share: [`fence`] (asymmetric fences), [`policy`] (when to spin, park
+//! and claim), [`tuning`], [`SpinWait`], and for diagnosis [`snapshot`] and [`observe`].
+//!
+//! # Example
+//!
+//! `crates/parkade/examples/build_your_own_lock.rs` is a complete mutex in 30 lines.
+
+mod abort;
+mod deadline;
+mod edges;
+pub mod fence;
+pub mod observe;
+mod park;
+mod parker;
+pub mod policy;
+mod requeue;
+#[doc(hidden)]
+pub mod shim;
+mod snapshot;
+mod spin;
+mod sys;
+mod table;
+mod tokens;
+pub mod tuning;
+mod unpark;
+
+pub use deadline::Moment;
+pub use park::{Departure, ParkRequest, Place, park, park_with};
+pub use requeue::unpark_requeue;
+pub use snapshot::{Parked, snapshot, snapshot_of};
+pub use spin::SpinWait;
+pub use tokens::{
+    DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, RequeueOp,
+    UnparkResult, UnparkToken,
+};
+pub use unpark::{unpark_all, unpark_filter, unpark_one, unpark_one_if};
+
+/// How many times the process has forked since it was executed; see [`policy`] for its use.
+#[doc(hidden)]
+#[must_use]
+pub fn fork_generation() -> u32 {
+    sys::fork::generation()
+}
+
+#[cfg(all(test, loom))]
+mod model;

@@ -1,0 +1,133 @@
+//! How a waiter waits: the one place that decides between polling, parking and claiming.
+//!
+//! A lock's slow path owns a [`Wait`] and asks it; the lock keeps the protocol, the policy keeps
+//! the constants. Nothing here runs unless a lock was found held.
+
+use crate::{deadline::Moment, fence, spin, tuning};
+use core::{
+    cell::Cell,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// The first gap between two polls of a held lock. Polling pulls the holder's cache line away, so
+/// gaps start well above a line transfer and double (CPython #157914 lost half its throughput by
+/// polling densely).
+const FIRST_GAP_NS: u32 = 100;
+
+/// One thread's wait for one lock.
+#[derive(Debug)]
+pub struct Wait {
+    /// When it first queued.
+    since: Option<Moment>,
+    /// When it was first woken and had to compete.
+    first_wake: Option<Moment>,
+    /// Polling left before parking.
+    spin_left_ns: u32,
+    gap_ns: u32,
+}
+
+impl Wait {
+    /// A newcomer's wait begins. Reads no clock.
+    #[must_use]
+    pub fn begin() -> Wait {
+        Wait {
+            since: None,
+            first_wake: None,
+            spin_left_ns: if cfg!(loom) { 0 } else { tuning::spin_ns() },
+            gap_ns: FIRST_GAP_NS,
+        }
+    }
+
+    /// Waits for the next poll of the lock's word; `false`, at once, when it is time to park.
+    pub fn poll_again(&mut self) -> bool {
+        if self.spin_left_ns == 0 {
+            return false;
+        }
+        let gap = self.gap_ns.min(self.spin_left_ns);
+        spin::pause_for(gap);
+        self.spin_left_ns -= gap;
+        self.gap_ns *= 2;
+        true
+    }
+
+    /// The waiter is about to queue; returns when it first did.
+    pub fn queueing(&mut self) -> Moment {
+        *self.since.get_or_insert_with(Moment::now)
+    }
+
+    /// The waiter was woken and competes again.
+    pub fn woken(&mut self) {
+        let now = Moment::now();
+        self.first_wake.get_or_insert(now);
+        self.spin_left_ns = if cfg!(loom) { 0 } else { tuning::spin_ns() };
+        self.gap_ns = FIRST_GAP_NS;
+    }
+
+    /// Whether a woken waiter that has polled in vain and is about to park again has been overtaken
+    /// long enough to claim the lock: for the fair interval since its first wake, or for a few of
+    /// them since it queued.
+    #[must_use]
+    pub fn may_claim(&self) -> bool {
+        let (Some(since), Some(first_wake)) = (self.since, self.first_wake) else {
+            return false;
+        };
+        if cfg!(loom) {
+            return MODEL_CLAIMS.load(Ordering::Relaxed);
+        }
+        let (now, interval) = (Moment::now(), tuning::fair_interval());
+        now.since(first_wake) >= interval || now.since(since) >= QUEUED_INTERVALS * interval
+    }
+}
+
+/// Under loom there is no time: a model says whether woken threads claim.
+static MODEL_CLAIMS: AtomicBool = AtomicBool::new(false);
+
+/// For models: whether every woken thread that loses claims, or none does.
+#[cfg(loom)]
+pub fn model_claims(claims: bool) {
+    MODEL_CLAIMS.store(claims, Ordering::Relaxed);
+}
+
+/// guess
+const QUEUED_INTERVALS: u32 = 4;
+
+/// How many symmetric unlocks of locks without waiters a thread makes before it proposes to return
+/// one to asymmetric mode. At about 5 ns saved per unlock this repays the heavy fence that the next
+/// waiter will cost.
+const RETURN_AFTER: u32 = 1024;
+
+/// Returns to asymmetric mode per second, process-wide: each lets one waiter interrupt every
+/// processor once. At 1.4 us this costs a bystander at most 0.14 %.
+const RETURNS_PER_SECOND: u64 = 1000;
+
+/// Whether the holder of a lock in symmetric mode without waiters may return it to asymmetric mode
+/// now. Bounds heavy fences process-wide: one per lock at its first wait, then
+/// `RETURNS_PER_SECOND` in all.
+#[must_use]
+pub fn may_return_to_asymmetric() -> bool {
+    thread_local! {
+        static UNLOCKS: Cell<u32> = const { Cell::new(0) };
+    }
+    /// Access: the time of the next permitted return; advanced by whoever takes one.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+
+    if cfg!(loom) {
+        return true;
+    }
+    if fence::strategy() == fence::Strategy::Symmetric {
+        return false;
+    }
+    let unlocks = UNLOCKS.get() + 1;
+    if unlocks < RETURN_AFTER {
+        UNLOCKS.set(unlocks);
+        return false;
+    }
+    UNLOCKS.set(0);
+    let interval = Duration::from_secs(1).as_nanos() as u64 / RETURNS_PER_SECOND;
+    let (now, next) = (Moment::now().as_nanos(), NEXT.load(Ordering::Relaxed));
+    now >= next
+        && NEXT
+            .compare_exchange(next, now + interval, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+}

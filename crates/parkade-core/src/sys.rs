@@ -1,0 +1,134 @@
+//! What the operating system knows: threads, processors, the environment, forks.
+
+use core::ffi::CStr;
+
+#[cfg(target_os = "linux")]
+mod thread {
+    use core::cell::Cell;
+
+    thread_local! {
+        /// The kernel's number of this thread, or 0 before it was asked for. Constant and without
+        /// a destructor, so that it neither allocates nor dies before the last lock of a thread.
+        static ID: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// A number for the calling thread, unique among living threads: the kernel thread id.
+    pub(crate) fn thread_id() -> u32 {
+        ID.with(|id| {
+            if id.get() == 0 {
+                // SAFETY: has no preconditions.
+                id.set(unsafe { libc::gettid() } as u32);
+            }
+            id.get()
+        })
+    }
+
+    /// In a forked child the one thread has a new number.
+    pub(super) fn forget_id() {
+        ID.with(|id| id.set(0));
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod thread {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    thread_local! {
+        static ID: core::cell::Cell<u32> = const { core::cell::Cell::new(0) };
+    }
+
+    /// A number for the calling thread, unique until 2^32 threads have parked.
+    pub(crate) fn thread_id() -> u32 {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        ID.with(|id| {
+            if id.get() == 0 {
+                id.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            }
+            id.get()
+        })
+    }
+
+    #[cfg(unix)]
+    pub(super) fn forget_id() {}
+}
+
+pub(crate) use thread::thread_id;
+
+/// How many processors this process may run on; at least 1. Allocates nothing on Linux.
+pub(crate) fn cpus() -> u32 {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: an all-zero cpu_set_t is a valid, empty set.
+        let mut set: libc::cpu_set_t = unsafe { core::mem::zeroed() };
+        // SAFETY: the set is live and of the stated size.
+        let result =
+            unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+        if result == 0 {
+            // SAFETY: the set was filled in by the call above.
+            return unsafe { libc::CPU_COUNT(&set) }.max(1) as u32;
+        }
+    }
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u32)
+}
+
+/// The value of an environment variable. Allocates nothing on Unix.
+pub(crate) fn with_env<R>(name: &CStr, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
+    #[cfg(unix)]
+    {
+        // SAFETY: `name` is a C string. Like every getenv this must not race with a setenv,
+        // which Rust already makes unsafe for that reason.
+        let value = unsafe { libc::getenv(name.as_ptr()) };
+        if value.is_null() {
+            return read(None);
+        }
+        // SAFETY: getenv returns a C string that lives until the environment is changed.
+        read(Some(unsafe { CStr::from_ptr(value) }.to_bytes()))
+    }
+    #[cfg(not(unix))]
+    {
+        let value = name.to_str().ok().and_then(std::env::var_os);
+        read(value.as_ref().map(|v| v.as_encoded_bytes()))
+    }
+}
+
+/// Fork: the child has one thread and a copy of everybody's state.
+#[cfg(all(unix, not(loom)))]
+pub(crate) mod fork {
+    use core::sync::atomic::{AtomicU32, Ordering};
+
+    /// Access: written by a forked child's only thread, read by slow paths.
+    static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+    /// How many forks lie between this process and the one that was executed.
+    pub(crate) fn generation() -> u32 {
+        GENERATION.load(Ordering::Relaxed)
+    }
+
+    extern "C" fn child() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+        super::thread::forget_id();
+        crate::table::reset_after_fork();
+    }
+
+    extern "C" fn register() {
+        // SAFETY: `child` has the required signature and lives for ever.
+        unsafe { libc::pthread_atfork(None, None, Some(child)) };
+    }
+
+    // Registered before `main` because registering may allocate, and no lock path may.
+    #[used]
+    #[cfg_attr(
+        target_vendor = "apple",
+        unsafe(link_section = "__DATA,__mod_init_func")
+    )]
+    #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
+    static REGISTER: extern "C" fn() = register;
+}
+
+#[cfg(any(not(unix), loom))]
+pub(crate) mod fork {
+    /// There are no forks here.
+    pub(crate) fn generation() -> u32 {
+        0
+    }
+}

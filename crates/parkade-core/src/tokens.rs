@@ -1,0 +1,72 @@
+//! What waiters and wakers tell each other and the caller.
+
+/// Why [`park`](crate::park) returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkResult {
+    /// Another thread unparked us, with this token.
+    Unparked(UnparkToken),
+    /// The validation callback returned `false`; we never waited.
+    Invalid,
+    /// The deadline passed before anybody unparked us.
+    TimedOut,
+}
+
+impl ParkResult {
+    /// Whether another thread unparked us.
+    #[must_use]
+    pub const fn is_unparked(self) -> bool {
+        matches!(self, ParkResult::Unparked(_))
+    }
+}
+
+/// What an unpark operation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnparkResult {
+    /// How many threads were unparked.
+    pub unparked_threads: usize,
+    /// How many threads were moved to another key.
+    pub requeued_threads: usize,
+    /// Whether threads still wait on the (original) key.
+    pub have_more_threads: bool,
+}
+
+/// What [`unpark_requeue`](crate::unpark_requeue) should do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequeueOp {
+    /// Nothing.
+    Abort,
+    /// Unpark the first thread and move the rest.
+    UnparkOneRequeueRest,
+    /// Move all threads.
+    RequeueAll,
+    /// Unpark the first thread and leave the rest.
+    UnparkOne,
+    /// Move the first thread and leave the rest.
+    RequeueOne,
+}
+
+/// What [`unpark_filter`](crate::unpark_filter) should do with one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FilterOp {
+    /// Unpark it and go on.
+    Unpark,
+    /// Leave it and go on.
+    Skip,
+    /// Leave it and all behind it.
+    Stop,
+}
+
+/// A value that an unparker passes to the thread it unparks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnparkToken(pub usize);
+
+/// A value that a waiter shows to [`unpark_filter`](crate::unpark_filter).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParkToken(pub usize);
+
+/// For unparkers with nothing to say.
+pub const DEFAULT_UNPARK_TOKEN: UnparkToken = UnparkToken(0);
+
+/// For waiters with nothing to say.
+pub const DEFAULT_PARK_TOKEN: ParkToken = ParkToken(0);

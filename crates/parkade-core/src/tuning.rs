@@ -1,0 +1,226 @@
+//! Process-wide settings of the waiting policy, changeable while the program runs.
+//!
+//! | setting | environment | unit | range | default |
+//! |---|---|---|---|---|
+//! | [`spin`] | `PARKADE_SPIN_NS` | ns | 0 to 1,000,000 | 3,000; 0 on one processor |
+//! | [`fair_interval`] | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
+//!
+//! The environment is read once, by the first thread that has to wait for a lock. A value that is
+//! not a number in range is reported once on standard error and the default is kept. Changes apply
+//! to waits that begin afterwards, in every lock of the process.
+//!
+//! ```
+//! use parkade_core::tuning;
+//! use std::time::Duration;
+//!
+//! tuning::set_spin(Duration::from_micros(10))?;
+//! assert_eq!(tuning::spin(), Duration::from_micros(10));
+//! assert!(tuning::set_fair_interval(Duration::ZERO).is_err());
+//! # Ok::<(), tuning::OutOfRange>(())
+//! ```
+
+use core::{
+    ffi::CStr,
+    fmt,
+    ops::RangeInclusive,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+/// A setting outside its range; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange {
+    name: &'static str,
+    given: Duration,
+    min: Duration,
+    max: Duration,
+}
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OutOfRange {
+            name,
+            given,
+            min,
+            max,
+        } = self;
+        write!(
+            f,
+            "{name} of {given:?} is out of range ({min:?} to {max:?})"
+        )
+    }
+}
+
+impl core::error::Error for OutOfRange {}
+
+/// No value chosen yet; not in any setting's range.
+const UNSET: u32 = u32::MAX;
+
+struct Setting {
+    name: &'static str,
+    variable: &'static CStr,
+    unit: Duration,
+    range: RangeInclusive<u32>,
+    default: fn() -> u32,
+    /// Access: UNSET until first read or set; any thread may set it.
+    value: AtomicU32,
+}
+
+static SPIN: Setting = Setting {
+    name: "spin",
+    variable: c"PARKADE_SPIN_NS",
+    unit: Duration::from_nanos(1),
+    range: 0..=1_000_000,
+    default: || {
+        if crate::sys::cpus() == 1 {
+            0
+        } else {
+            DEFAULT_SPIN_NS
+        }
+    },
+    value: AtomicU32::new(UNSET),
+};
+
+static FAIR: Setting = Setting {
+    name: "fair interval",
+    variable: c"PARKADE_FAIR_US",
+    unit: Duration::from_micros(1),
+    range: 1..=1_000_000,
+    default: || DEFAULT_FAIR_US,
+    value: AtomicU32::new(UNSET),
+};
+
+/// About one futex round trip: spinning that long costs at most twice what parking at once would.
+/// Source: `parkade bench`, docs/decisions/0004.
+const DEFAULT_SPIN_NS: u32 = 3_000;
+
+/// Source: `parkade bench`, docs/decisions/0004.
+const DEFAULT_FAIR_US: u32 = 500;
+
+impl Setting {
+    fn get(&self) -> u32 {
+        match self.value.load(Ordering::Relaxed) {
+            UNSET => self.choose(),
+            value => value,
+        }
+    }
+
+    #[cold]
+    fn choose(&self) -> u32 {
+        let chosen = crate::sys::with_env(self.variable, |text| match text {
+            None => Ok((self.default)()),
+            Some(text) => self.parse(text).ok_or_else(|| (self.default)()),
+        });
+        let value = chosen.unwrap_or_else(|default| default);
+        match self
+            .value
+            .compare_exchange(UNSET, value, Ordering::Relaxed, Ordering::Relaxed)
+        {
+            Err(first) => first,
+            Ok(_) => {
+                if chosen.is_err() {
+                    self.warn(value);
+                }
+                value
+            }
+        }
+    }
+
+    fn parse(&self, text: &[u8]) -> Option<u32> {
+        let value = core::str::from_utf8(text).ok()?.trim().parse().ok()?;
+        self.range.contains(&value).then_some(value)
+    }
+
+    fn warn(&self, kept: u32) {
+        let variable = self.variable.to_str().unwrap_or("?");
+        let (min, max) = (self.range.start(), self.range.end());
+        eprintln!("parkade: {variable} is not a number from {min} to {max}; using {kept}");
+    }
+
+    fn duration(&self) -> Duration {
+        self.unit * self.get()
+    }
+
+    fn set(&self, given: Duration) -> Result<(), OutOfRange> {
+        let units = given.as_nanos() / self.unit.as_nanos();
+        match u32::try_from(units) {
+            Ok(units) if self.range.contains(&units) && self.unit * *self.range.end() >= given => {
+                self.value.store(units, Ordering::Relaxed);
+                Ok(())
+            }
+            _ => Err(OutOfRange {
+                name: self.name,
+                given,
+                min: self.unit * *self.range.start(),
+                max: self.unit * *self.range.end(),
+            }),
+        }
+    }
+}
+
+/// How long a thread that finds a lock held polls it before it parks.
+#[must_use]
+pub fn spin() -> Duration {
+    SPIN.duration()
+}
+
+/// Sets [`spin`]; 0 parks at once. Fractions of a nanosecond do not exist.
+///
+/// # Errors
+/// [`OutOfRange`] above 1 ms; the setting is unchanged.
+pub fn set_spin(spin: Duration) -> Result<(), OutOfRange> {
+    SPIN.set(spin)
+}
+
+/// How long the waiter whose turn it is may be overtaken before it claims the lock.
+#[must_use]
+pub fn fair_interval() -> Duration {
+    FAIR.duration()
+}
+
+/// Sets [`fair_interval`]; fractions of a microsecond are dropped.
+///
+/// # Errors
+/// [`OutOfRange`] below 1 us or above 1 s; the setting is unchanged.
+pub fn set_fair_interval(interval: Duration) -> Result<(), OutOfRange> {
+    FAIR.set(interval)
+}
+
+pub(crate) fn spin_ns() -> u32 {
+    SPIN.get()
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_enforced_and_nothing_changes_on_error() {
+        let before = fair_interval();
+        for bad in [
+            Duration::ZERO,
+            Duration::from_nanos(999),
+            Duration::from_secs(2),
+            Duration::MAX,
+        ] {
+            let error = set_fair_interval(bad).unwrap_err();
+            assert!(error.to_string().contains("1µs to 1s"), "{error}");
+            assert_eq!(fair_interval(), before);
+        }
+        assert!(set_spin(Duration::from_nanos(1_000_001)).is_err());
+        assert!(set_spin(Duration::from_nanos(1_000_000)).is_ok());
+        assert_eq!(spin(), Duration::from_millis(1));
+        set_spin(Duration::from_nanos(u64::from(DEFAULT_SPIN_NS))).unwrap();
+    }
+
+    #[test]
+    fn the_environment_is_parsed_strictly() {
+        for bad in ["", "x", "-1", "1.5", "1000001", "99999999999", "3us"] {
+            assert_eq!(SPIN.parse(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(SPIN.parse(b"0"), Some(0));
+        assert_eq!(SPIN.parse(b" 1000000 "), Some(1_000_000));
+        assert_eq!(FAIR.parse(b"0"), None);
+        assert_eq!(FAIR.parse(&[0xff]), None);
+    }
+}

@@ -1,0 +1,118 @@
+//! The word of a [`FairMutex`](super::FairMutex).
+//!
+//! # Layout
+//!
+//! One byte: `HELD` 1, `PARKED` 2 (threads are queued).
+//!
+//! # Legal words
+//!
+//! Free (0), `HELD`, `HELD | PARKED`. A fair lock with a queue is never free: its holder hands it to
+//! the first in line without freeing it. So nobody can take it in between, which is why this lock
+//! does not ride on the word of `Mutex`: that one is freed by a plain store, and strict order
+//! between such a store and a thread that queues at that moment cannot be had.
+//!
+//! # Bit laws
+//!
+//! * `HELD`: set by whoever finds the word free; cleared by the holder. Exact.
+//! * `PARKED`: written only under the bucket lock, from the queue itself.
+//!
+//! # Transitions
+//!
+//! | id | from -> to | method | ordering | caller holds | model |
+//! |---|---|---|---|---|---|
+//! | F1 | free -> HELD | `try_acquire` | Acquire | - | `exclusion` |
+//! | F2 | HELD -> free | `try_release` | Release | the lock | `exclusion` |
+//! | F3 | HELD -> +PARKED | `mark_parked` | - | bucket lock | `queue` |
+//! | F4 | HELD -> HELD, PARKED as the queue is | `hand_off` | - | the lock, bucket lock | `queue` |
+//! | F5 | HELD \| PARKED -> free | `release_empty` | Release | the lock, bucket lock | `timeout` |
+//! | F6 | PARKED as the queue is | `publish` | - | bucket lock | `timeout` |
+//!
+//! # Ordering
+//!
+//! Data passes from F2, F5 to F1, and on a hand-off through the table's wake (its edge N1). `PARKED`
+//! and `HELD` are one byte, so F2 fails when a parker came first and F3 fails when F2 did: no wake
+//! is lost without any further ordering.
+//!
+//! # Rejected
+//!
+//! Reserving the word of `Mutex` (its R3) at every release: not strict, see above.
+#![forbid(unsafe_code)]
+
+use super::edges::{F1, F2, F5};
+use core::fmt;
+use parkade_core::shim::{AtomicU8, Ordering::Relaxed};
+
+const FREE: u8 = 0;
+const HELD: u8 = 1;
+const PARKED: u8 = 2;
+
+pub(super) struct Word(AtomicU8);
+
+impl Word {
+    #[cfg(not(loom))]
+    pub(super) const fn new() -> Word {
+        Word(AtomicU8::new(FREE))
+    }
+
+    #[cfg(loom)]
+    pub(super) fn new() -> Word {
+        Word(AtomicU8::new(FREE))
+    }
+
+    #[inline(always)]
+    pub(super) fn is_locked(&self) -> bool {
+        self.0.load(Relaxed) != FREE
+    }
+
+    #[inline(always)]
+    pub(super) fn has_queue(&self) -> bool {
+        self.0.load(Relaxed) & PARKED != 0
+    }
+
+    /// F1.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn try_acquire(&self) -> bool {
+        self.0
+            .compare_exchange(FREE, HELD, F1.get(), Relaxed)
+            .is_ok()
+    }
+
+    /// F2; fails if threads are queued.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn try_release(&self) -> bool {
+        self.0
+            .compare_exchange(HELD, FREE, F2.get(), Relaxed)
+            .is_ok()
+    }
+
+    /// F3; fails if the lock is free.
+    #[must_use]
+    pub(super) fn mark_parked(&self) -> bool {
+        let mark = |word| (word & HELD != 0).then_some(word | PARKED);
+        self.0.fetch_update(Relaxed, Relaxed, mark).is_ok()
+    }
+
+    /// F4, F6: the queue has changed while the lock stays held.
+    pub(super) fn publish(&self, have_more_threads: bool) {
+        if !have_more_threads {
+            self.0.fetch_and(!PARKED, Relaxed);
+        }
+    }
+
+    /// F5: the queue turned out to be empty.
+    pub(super) fn release_empty(&self) {
+        self.0.store(FREE, F5.get());
+    }
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0.load(Relaxed) {
+            FREE => "Free",
+            HELD => "Held",
+            _ => "Held {PARKED}",
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! What the models of all locks share.
+//!
+//! The shipped words, slow paths and table run under loom; only time and sleeping are modelled. A
+//! lost wake-up shows as loom's "deadlock"; a missing acquire or release as a data race on the
+//! protected cell; a node used after its owner left as a race with `Node::retire`.
+
+use loom::{cell::UnsafeCell, model::Builder, sync::Arc, thread};
+use parkade_core::{Moment, policy::model_claims};
+
+/// A lock as the models use it.
+pub(crate) trait Lock: 'static {
+    fn new() -> Self;
+    fn acquire(&self);
+    fn acquire_until(&self, deadline: impl FnOnce() -> Moment) -> bool;
+    fn release(&self);
+    fn release_fair(&self);
+    /// Panics unless the lock is free and nobody waits.
+    fn check_rest(&self);
+}
+
+/// A lock, and what it protects.
+pub(crate) struct Shared<L> {
+    pub(crate) raw: L,
+    count: UnsafeCell<u32>,
+}
+
+impl<L: Lock> Shared<L> {
+    pub(crate) fn new() -> Arc<Shared<L>> {
+        Arc::new(Shared {
+            raw: L::new(),
+            count: UnsafeCell::new(0),
+        })
+    }
+
+    /// Inside a critical section: loom fails the model if two of these are not ordered.
+    pub(crate) fn touch(&self) {
+        // SAFETY: the caller holds the lock; loom checks it.
+        self.count.with_mut(|count| unsafe { *count += 1 });
+    }
+
+    pub(crate) fn lock_touch_unlock(&self) {
+        self.raw.acquire();
+        self.touch();
+        self.raw.release();
+    }
+
+    pub(crate) fn lock_touch_unlock_fair(&self) {
+        self.raw.acquire();
+        self.touch();
+        self.raw.release_fair();
+    }
+
+    /// Times out as soon as it would have to sleep, unless it is woken first; how often it got in.
+    pub(crate) fn timed_lock_touch_unlock(&self) -> u32 {
+        let acquired = self.raw.acquire_until(|| Moment::NEVER);
+        if acquired {
+            self.touch();
+            self.raw.release();
+        }
+        u32::from(acquired)
+    }
+
+    /// Afterwards: everybody got in, and the lock is free and usable.
+    pub(crate) fn check(&self, expected: u32) {
+        self.raw.check_rest();
+        self.raw.acquire();
+        // SAFETY: the lock is held.
+        self.count
+            .with(|count| assert_eq!(unsafe { *count }, expected));
+        self.raw.release();
+    }
+}
+
+/// Which woken losers claim the lock, there being no time in a model.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claims {
+    Never,
+    Always,
+}
+
+/// Runs `body` in every interleaving with at most `bound` preemptions (`LOOM_MAX_PREEMPTIONS`
+/// overrides it).
+pub(crate) fn explore(bound: usize, claims: Claims, body: impl Fn() + Sync + Send + 'static) {
+    model_claims(claims == Claims::Always);
+    let mut builder = Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(bound));
+    builder.max_branches = 20_000;
+    builder.check(body);
+}
+
+pub(crate) fn spawn<L: Lock>(
+    shared: &Arc<Shared<L>>,
+    body: impl FnOnce(&Shared<L>) + 'static,
+) -> thread::JoinHandle<()> {
+    let shared = shared.clone();
+    thread::spawn(move || body(&shared))
+}
+
+impl Lock for crate::RawMutex {
+    fn new() -> Self {
+        crate::RawMutex::new()
+    }
+    fn acquire(&self) {
+        self.acquire();
+    }
+    fn acquire_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
+        self.acquire_until(deadline)
+    }
+    fn release(&self) {
+        self.release();
+    }
+    fn release_fair(&self) {
+        self.release_fair();
+    }
+    fn check_rest(&self) {
+        self.check_rest();
+    }
+}
+
+impl Lock for crate::RawFairMutex {
+    fn new() -> Self {
+        crate::RawFairMutex::new()
+    }
+    fn acquire(&self) {
+        self.acquire();
+    }
+    fn acquire_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
+        self.acquire_until(deadline)
+    }
+    fn release(&self) {
+        self.release();
+    }
+    fn release_fair(&self) {
+        self.release();
+    }
+    fn check_rest(&self) {
+        assert!(!self.is_locked(), "left locked: {self:?}");
+    }
+}
+
+/// The ledgers, for `cargo xtask weaken`.
+#[test]
+fn model_list_orderings() {
+    for edge in crate::mutex::EDGES.iter().chain(crate::fair_mutex::EDGES) {
+        println!("ORD {} {:?} {}", edge.id, edge.order, edge.pairs);
+    }
+}

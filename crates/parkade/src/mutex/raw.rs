@@ -1,0 +1,407 @@
+//! The slow paths: waiting, waking, claiming, leaving.
+//!
+//! # Theory
+//!
+//! *Locking* a free lock is M1; everything else is [`RawMutex::lock_slow`]: poll for a while, then
+//! announce, queue and sleep. *Unlocking* releases first and wakes second. At most one thread that
+//! was taken off the queue is up at a time (`WAKING`): the *designated* thread. While it is on its
+//! way, releases wake nobody. It competes with newcomers; if it loses it parks again, at the front.
+//!
+//! *Bounded waiting*: once the designated thread has been overtaken for the fair interval it sets
+//! `CLAIM`, and the next release is reserved for it (R3): newcomers cannot take the lock, and it
+//! can. Barging resumes as soon as it has acquired. So the lock is free and unavailable only for
+//! as long as that thread needs to notice.
+//!
+//! # Who wakes the next, by exit
+//!
+//! * acquired: our own release, which sees `PARKED` without `WAKING`;
+//! * parks again: P1 clears `WAKING` and then probes, so the holder's release sees it (S1);
+//! * times out in the queue: it held no wake; nothing to pass on, and a claim is withdrawn;
+//! * times out while designated: [`RawMutex::leave`] passes the wake on if the lock is free, and
+//!   takes the lock if it was reserved meanwhile;
+//! * panics: no user code runs here; callbacks of the table abort;
+//! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue;
+//!   `WAKING` and `CLAIM` may belong to threads that do not exist, so a child trusts neither
+//!   ([`forked`]); a stale reservation is taken by anybody.
+
+use super::state::{Locked, Parked, Role, Waking, Word};
+use core::time::Duration;
+use parkade_core::{
+    Departure, Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken, fence,
+    policy::{self, Wait},
+};
+
+/// A queued thread that set `CLAIM` before it parked again.
+const CLAIMER: ParkToken = ParkToken(1);
+const WAITER: ParkToken = ParkToken(0);
+/// What a woken thread is told: that it is the designated one.
+const DESIGNATED: UnparkToken = UnparkToken(0);
+
+/// How often a waiter looks at the lock itself while no fence has made its announcement binding,
+/// because the system has none: once per lock, until somebody acquires it after the announcement.
+const UNFENCED_POLL: Duration = Duration::from_millis(1);
+
+/// Whether this process is a forked child, where `WAKING` and `CLAIM` may be leftovers.
+fn forked() -> bool {
+    parkade_core::fork_generation() != 0
+}
+
+/// The state of one attempt to lock that has to wait.
+struct Waiter {
+    wait: Wait,
+    role: Role,
+    claimed: bool,
+    deadline: Option<Moment>,
+}
+
+/// The two-byte lock under [`Mutex`](super::Mutex).
+pub struct RawMutex {
+    word: Word,
+}
+
+impl RawMutex {
+    /// A free lock.
+    #[cfg(not(loom))]
+    pub(crate) const NEW: RawMutex = RawMutex { word: Word::new() };
+
+    #[cfg(loom)]
+    pub(crate) fn new() -> RawMutex {
+        RawMutex { word: Word::new() }
+    }
+
+    /// For models: panics unless the lock is free and nobody waits.
+    #[cfg(all(test, loom))]
+    pub(crate) fn check_rest(&self) {
+        let queue = self.word.queue();
+        assert!(!self.is_locked(), "left locked: {self:?}");
+        assert!(
+            queue.is_legal() && !queue.has_line() && !queue.claim(),
+            "left {queue:?}"
+        );
+    }
+
+    #[cfg(all(test, loom))]
+    pub(super) fn word(&self) -> &Word {
+        &self.word
+    }
+
+    /// For models: waits without a deadline, but once woken tries only once.
+    #[cfg(all(test, loom))]
+    pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
+        let mut waiter = Waiter {
+            wait: Wait::begin(),
+            role: Role::Newcomer,
+            claimed: false,
+            deadline: None,
+        };
+        while waiter.role == Role::Newcomer {
+            if self.word.try_acquire_as(waiter.role) {
+                return true;
+            }
+            self.park(&mut waiter);
+        }
+        if waiter.wait.may_claim() {
+            self.word.claim();
+            waiter.claimed = true;
+        }
+        self.leave(&waiter)
+    }
+
+    /// The address the table knows us by; only a number to it.
+    fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    #[inline]
+    pub(crate) fn acquire(&self) {
+        if !self.word.try_acquire() {
+            let acquired = self.lock_slow(None);
+            debug_assert!(acquired, "a wait without a deadline timed out");
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_acquire(&self) -> bool {
+        self.word.try_acquire() || self.word.try_acquire_stale()
+    }
+
+    /// Acquires before the deadline that `deadline` computes if we have to wait at all.
+    #[inline]
+    pub(crate) fn acquire_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
+        self.word.try_acquire() || self.lock_slow(Some(deadline()))
+    }
+
+    #[inline]
+    pub(crate) fn release(&self) {
+        self.check_held();
+        if !self.word.queue().is_quiet() {
+            self.release_slow();
+        } else if !self.word.release_asymmetric() {
+            self.wake_one();
+        }
+    }
+
+    #[inline]
+    pub(crate) fn release_fair(&self) {
+        if self.word.queue().has_line() {
+            self.release_to_first()
+        } else {
+            self.release()
+        }
+    }
+
+    /// Lets the first in line have the lock and then takes it back.
+    #[inline]
+    pub(crate) fn yield_to_first(&self) {
+        if self.word.queue().has_line() {
+            self.release_to_first();
+            self.acquire();
+        }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.word.is_locked()
+    }
+
+    #[inline]
+    fn check_held(&self) {
+        debug_assert!(
+            self.word.is_held(),
+            "unlock of a mutex that is not locked: {:#x} is {:?}",
+            self.key(),
+            self.word
+        );
+    }
+
+    #[cold]
+    fn lock_slow(&self, deadline: Option<Moment>) -> bool {
+        let mut waiter = Waiter {
+            wait: Wait::begin(),
+            role: Role::Newcomer,
+            claimed: false,
+            deadline,
+        };
+        loop {
+            if self.word.try_acquire_as(waiter.role) {
+                self.acquired(&waiter);
+                return true;
+            }
+            if waiter.wait.poll_again() {
+                continue;
+            }
+            if waiter.role == Role::Designated && !waiter.claimed && waiter.wait.may_claim() {
+                self.word.claim();
+                waiter.claimed = true;
+            }
+            if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+                return self.leave(&waiter);
+            }
+            if !self.park(&mut waiter) {
+                return false;
+            }
+        }
+    }
+
+    /// What a thread that acquired by the slow path owes the word.
+    fn acquired(&self, waiter: &Waiter) {
+        if waiter.role == Role::Designated {
+            self.word.settle();
+        }
+        let queue = self.word.queue();
+        if queue.symmetric() && !queue.fenced() && fence::strategy() == fence::Strategy::Symmetric {
+            // We hold the lock, so every release before ours is over, and every later one comes
+            // after our own and sees SYMMETRIC: as good as a heavy fence.
+            self.word.fenced();
+        }
+    }
+
+    /// Queues and sleeps. `false` if the deadline passed in the queue.
+    fn park(&self, waiter: &mut Waiter) -> bool {
+        let request = ParkRequest::new(self.key())
+            .since(waiter.wait.queueing())
+            .token(if waiter.claimed { CLAIMER } else { WAITER })
+            .place(if waiter.role == Role::Designated {
+                Place::Front
+            } else {
+                Place::Back
+            })
+            .deadline(waiter.deadline);
+        let binding = self.announce();
+        let request = match binding {
+            Announcement::Binding => request,
+            Announcement::Unfenced => {
+                let poll = Moment::after(UNFENCED_POLL);
+                request.deadline(Some(
+                    waiter.deadline.map_or(poll, |deadline| deadline.min(poll)),
+                ))
+            }
+        };
+        let role = waiter.role;
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        let result = unsafe {
+            parkade_core::park_with(
+                request,
+                || self.word.try_prepare_park(role),
+                || {},
+                |departure| self.left_queue(departure, waiter.claimed),
+            )
+        };
+        match result {
+            ParkResult::Invalid => true,
+            ParkResult::Unparked(_) => {
+                waiter.role = Role::Designated;
+                waiter.wait.woken();
+                true
+            }
+            ParkResult::TimedOut => {
+                // Nobody woke us, so we are designated no longer and owe nobody a wake.
+                waiter.role = Role::Newcomer;
+                waiter.claimed = false;
+                binding == Announcement::Unfenced
+            }
+        }
+    }
+
+    /// Announces that somebody will queue, so that releases look (S2).
+    fn announce(&self) -> Announcement {
+        if self.word.queue().fenced() {
+            return Announcement::Binding;
+        }
+        if self.word.announce() && fence::try_heavy().is_ok() {
+            self.keep_promise();
+        }
+        if fence::strategy() == fence::Strategy::Symmetric && !self.word.queue().fenced() {
+            return Announcement::Unfenced;
+        }
+        Announcement::Binding
+    }
+
+    /// A2, with what the announcer promised to those who queued while it was fencing: if a release
+    /// has missed them, wake one.
+    fn keep_promise(&self) {
+        self.wake_one_if(|word| {
+            word.fenced();
+            matches!(word.locked(), Locked::Free | Locked::Stale(_)) && !word.queue().waking()
+        });
+    }
+
+    /// Under the bucket lock: a waiter's deadline passed and it has left the queue.
+    fn left_queue(&self, departure: Departure, claimed: bool) {
+        if claimed {
+            self.word.unclaim();
+        }
+        self.word.publish(
+            Parked::from_queue(departure.have_more_threads),
+            Waking::Keep,
+        );
+    }
+
+    /// A thread that is awake gives up. `true` if it got the lock after all.
+    fn leave(&self, waiter: &Waiter) -> bool {
+        if waiter.role == Role::Newcomer {
+            return false;
+        }
+        let mut acquired = false;
+        self.wake_one_if(|word| {
+            // Nobody reserves while we hold the bucket lock, so a reservation made for us is
+            // either seen here or never made.
+            acquired = word.try_acquire_as(Role::Designated);
+            !word.resign()
+        });
+        acquired
+    }
+
+    /// Releases when the queue byte was not zero.
+    #[cold]
+    fn release_slow(&self) {
+        let queue = self.word.queue();
+        if queue.claim() {
+            return self.release_to_first();
+        }
+        if queue.idle()
+            && policy::may_return_to_asymmetric()
+            && self.word.try_return_to_asymmetric()
+        {
+            if !self.word.release_asymmetric() {
+                self.wake_one();
+            }
+            return;
+        }
+        let queue = self.word.release_symmetric(queue);
+        if queue.needs_wake() || (queue.parked() && forked()) {
+            self.wake_one();
+        }
+    }
+
+    /// Releases and reserves the lock for the first in line: the designated thread if one is up,
+    /// else the head of the queue.
+    #[cold]
+    fn release_to_first(&self) {
+        self.check_held();
+        // Stable while we hold both the lock and the bucket lock: the designated thread clears
+        // WAKING only when it acquires, or under the bucket lock.
+        let awake = || self.word.queue().waking() && !forked();
+        let callback = |result: UnparkResult| {
+            let more = Parked::from_queue(result.have_more_threads);
+            if result.unparked_threads == 1 {
+                self.word.publish(more, Waking::Set);
+                self.word.reserve();
+            } else if awake() {
+                self.word.publish(more, Waking::Keep);
+                self.word.reserve();
+            } else {
+                // Nobody is in line. In a forked child a claim without a claimer ends here.
+                self.word.publish(
+                    more,
+                    if forked() {
+                        Waking::Resign
+                    } else {
+                        Waking::Keep
+                    },
+                );
+                // Whoever queues next does so under the bucket lock, after this.
+                let _ = self.word.release_symmetric(self.word.queue());
+            }
+            DESIGNATED
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_one_if(self.key(), || !awake(), callback) };
+    }
+
+    /// Wakes the first in line unless one is up already.
+    #[cold]
+    fn wake_one(&self) {
+        self.wake_one_if(|word| !word.queue().waking() || forked());
+    }
+
+    /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.
+    fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) {
+        let callback = |result: UnparkResult| {
+            let waking = if result.unparked_threads == 1 {
+                Waking::Set
+            } else {
+                Waking::Keep
+            };
+            self.word
+                .publish(Parked::from_queue(result.have_more_threads), waking);
+            DESIGNATED
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback) };
+    }
+}
+
+/// Whether releases are bound to see what an announcer queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announcement {
+    /// A heavy fence has been executed, or its executor has promised to look.
+    Binding,
+    /// There are no such fences; the waiter has to look for itself.
+    Unfenced,
+}
+
+impl core::fmt::Debug for RawMutex {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_tuple("RawMutex").field(&self.word).finish()
+    }
+}

@@ -1,0 +1,543 @@
+//! The word of a [`Mutex`](super::Mutex): its layout, its legal values and its transitions.
+//!
+//! # Layout
+//!
+//! Two bytes, two atomics, so that the holder may release with a plain store to one without
+//! erasing what others write to the other.
+//!
+//! | byte | value or bit | meaning |
+//! |---|---|---|
+//! | `locked` | `FREE` 0 | anybody may take it |
+//! | | `HELD` 1 | somebody holds it |
+//! | | `RESERVED` 2, plus fork generation x 4 | free, but only for the designated thread |
+//! | `queue` | `PARKED` 1 | threads are queued |
+//! | | `WAKING` 2 | one thread, the *designated* one, was taken off the queue and is up |
+//! | | `CLAIM` 4 | the first in line asks that the next release be reserved for it |
+//! | | `SYMMETRIC` 8 | waiters have announced themselves: releases use a read-modify-write |
+//! | | `FENCED` 16 | since `SYMMETRIC` was set, a heavy fence has been executed |
+//!
+//! # Legal words
+//!
+//! `FENCED` implies `SYMMETRIC`; so do `PARKED`, `WAKING` and `CLAIM`, because one waits only after
+//! announcing and mode ends only when nobody waits. `CLAIM` implies a claimer: the designated
+//! thread (`WAKING`), or the first of the queue (`PARKED`). `RESERVED` implies `WAKING`.
+//! [`Queue::is_legal`] and [`Locked`] say it in code.
+//!
+//! # Bit laws
+//!
+//! * `locked`: FREE -> HELD by anybody (M1), RESERVED -> HELD by the designated (M2), HELD -> FREE or
+//!   RESERVED by the holder (R1, R2, R3). Exact.
+//! * `PARKED`: equals "the queue is not empty" whenever no bucket lock is held. Written only under
+//!   the bucket lock, always from the queue itself.
+//! * `WAKING`: set under the bucket lock by whoever takes a thread off the queue; cleared by that
+//!   thread alone: when it acquires (M3), parks again (P1) or gives up (under the bucket lock).
+//!   May be cleared late, after M1 or M2, by the thread that then holds the lock.
+//! * `CLAIM`: set by the designated thread (C1); cleared by the claimer: when it acquires (M3), or
+//!   leaves under the bucket lock. Survives its parking again.
+//! * `SYMMETRIC`, `FENCED`: set by an announcer (A1, A2); cleared together by the holder, in one
+//!   compare-exchange that requires every other bit clear (A3).
+//!
+//! # Transitions
+//!
+//! [`TRANSITIONS`] lists them; a test walks every legal word through each.
+//!
+//! # Ordering
+//!
+//! * *Data*: R1, R2, R3 release; M1, M2 acquire.
+//! * *No lost wake, symmetric mode* (S1): a releaser stores FREE and then looks at `queue` with a
+//!   read-modify-write (R2, Release); a parker sets `PARKED` with a read-modify-write (P1, Acquire)
+//!   and then looks at `locked`. The two meet on `queue`, which is only ever changed by
+//!   read-modify-writes: if P1 comes first, R2 reads `PARKED`; if R2 comes first, P1 reads from it or
+//!   its release sequence, and the parker sees FREE. No fence is needed. A designated thread that
+//!   resigns (P4) meets R2 in the same way.
+//! * *No lost wake, asymmetric release* (S2): R1 is a plain store, a light fence and a second look at
+//!   `queue`; A1 sets `SYMMETRIC` and then executes a heavy fence, before it locks the bucket to
+//!   set `FENCED` (A2) and to look at `locked` itself. If R1's fence comes first, A2 sees FREE and
+//!   wakes a waiter; else R1 sees a non-zero `queue`, and then always takes the bucket lock.
+//!   A thread that finds `SYMMETRIC` without `FENCED` may queue at once, on the strength of the
+//!   announcer's promise to come to the bucket after its fence.
+//! * Everything else is under the bucket lock, or concerns bits of one writer.
+//!
+//! # Rejected
+//!
+//! * One byte with `fetch_sub` to release: a second locked instruction in every lock and unlock.
+//! * `FENCED` alone (skip the fence when `PARKED` is already set): the thread that set `PARKED` may
+//!   not have finished its own fence. The model `fenced` catches it.
+//! * Sequentially consistent fences for S1: one more barrier in every contended release.
+//! * A read-modify-write of `locked` on both sides for S1: the same cost, but plain stores (R1) and
+//!   foreign read-modify-writes of one location are beyond loom, which lets the store slip between
+//!   the read and the write.
+#![forbid(unsafe_code)]
+
+use super::edges::{M1, M2, P1, P4, R0, R2, R3};
+use core::fmt;
+use parkade_core::{
+    fence,
+    shim::{AtomicU8, Ordering::Relaxed},
+};
+
+const FREE: u8 = 0;
+const HELD: u8 = 1;
+const RESERVED: u8 = 2;
+/// `RESERVED` carries the fork generation above this bit: a reservation made for a thread of the
+/// parent process is void in the child.
+const GENERATION_SHIFT: u32 = 2;
+
+const PARKED: u8 = 1;
+const WAKING: u8 = 2;
+const CLAIM: u8 = 4;
+const SYMMETRIC: u8 = 8;
+const FENCED: u8 = 16;
+
+/// Where no asymmetric fence exists, locks are born in symmetric mode and stay there.
+const BORN: u8 = if cfg!(any(target_os = "linux", loom)) {
+    0
+} else {
+    SYMMETRIC | FENCED
+};
+
+/// What a release does; see [`TRANSITIONS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Transition {
+    pub(super) id: &'static str,
+    pub(super) from_to: &'static str,
+    pub(super) by: &'static str,
+    pub(super) models: &'static str,
+}
+
+const fn row(
+    id: &'static str,
+    from_to: &'static str,
+    by: &'static str,
+    models: &'static str,
+) -> Transition {
+    Transition {
+        id,
+        from_to,
+        by,
+        models,
+    }
+}
+
+/// Every change of the word. `id` is what comments and models cite.
+pub(super) const TRANSITIONS: &[Transition] = &[
+    row(
+        "M1",
+        "locked: FREE -> HELD",
+        "anybody; Acquire",
+        "exclusion",
+    ),
+    row(
+        "M2",
+        "locked: RESERVED -> HELD",
+        "the designated thread; Acquire",
+        "claim, fair",
+    ),
+    row(
+        "M3",
+        "queue: -WAKING -CLAIM",
+        "the designated thread, holding",
+        "claim, depart",
+    ),
+    row(
+        "R0",
+        "locked: HELD -> FREE",
+        "the holder, in R1 and R2; Release",
+        "exclusion",
+    ),
+    row(
+        "R1",
+        "R0, a light fence, look at queue",
+        "the holder that saw queue 0",
+        "asymmetric",
+    ),
+    row(
+        "R2",
+        "R0, look at queue by a read-modify-write",
+        "any other holder; Release",
+        "wake",
+    ),
+    row(
+        "R3",
+        "locked: HELD -> RESERVED",
+        "the holder, under the bucket lock; Release",
+        "claim, fair",
+    ),
+    row(
+        "A1",
+        "queue: +SYMMETRIC, then a heavy fence",
+        "anybody about to park",
+        "asymmetric",
+    ),
+    row(
+        "A2",
+        "queue: +FENCED",
+        "the announcer, under the bucket lock",
+        "asymmetric",
+    ),
+    row(
+        "A3",
+        "queue: SYMMETRIC|FENCED -> 0",
+        "the holder",
+        "asymmetric",
+    ),
+    row(
+        "P1",
+        "queue: +PARKED -WAKING, then look at locked",
+        "a parker, under the bucket lock; Acquire",
+        "wake, depart",
+    ),
+    row(
+        "P2",
+        "queue: P1 undone",
+        "the parker, if the lock may be taken",
+        "wake",
+    ),
+    row(
+        "P3",
+        "queue: PARKED as the queue is, +WAKING",
+        "whoever changed the queue, under the bucket lock",
+        "wake, depart",
+    ),
+    row(
+        "P4",
+        "queue: -WAKING -CLAIM, then look at locked",
+        "the designated thread that gives up, under the bucket lock; Acquire",
+        "depart",
+    ),
+    row("C1", "queue: +CLAIM", "the designated thread", "claim"),
+];
+
+/// A snapshot of the `queue` byte.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Queue(u8);
+
+impl Queue {
+    pub(super) fn is_quiet(self) -> bool {
+        self.0 == 0
+    }
+    pub(super) fn parked(self) -> bool {
+        self.0 & PARKED != 0
+    }
+    pub(super) fn waking(self) -> bool {
+        self.0 & WAKING != 0
+    }
+    pub(super) fn claim(self) -> bool {
+        self.0 & CLAIM != 0
+    }
+    pub(super) fn symmetric(self) -> bool {
+        self.0 & SYMMETRIC != 0
+    }
+    pub(super) fn fenced(self) -> bool {
+        self.0 & FENCED != 0
+    }
+    /// Symmetric mode, and nobody waits.
+    pub(super) fn idle(self) -> bool {
+        self.0 == SYMMETRIC | FENCED
+    }
+    /// Threads sleep and none of them is on its way.
+    pub(super) fn needs_wake(self) -> bool {
+        self.0 & (PARKED | WAKING) == PARKED
+    }
+    /// Somebody is queued, or up and first in line.
+    #[inline(always)]
+    pub(super) fn has_line(self) -> bool {
+        self.0 & (PARKED | WAKING) != 0
+    }
+    /// Whether the bits agree with each other ("Legal words").
+    pub(super) fn is_legal(self) -> bool {
+        let known = self.0 & !(PARKED | WAKING | CLAIM | SYMMETRIC | FENCED) == 0;
+        let announced = self.symmetric() || self.is_quiet();
+        let claimer = !self.claim() || self.waking() || self.parked();
+        known && announced && claimer
+    }
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(u8, &str); 5] = [
+            (PARKED, "PARKED"),
+            (WAKING, "WAKING"),
+            (CLAIM, "CLAIM"),
+            (SYMMETRIC, "SYMMETRIC"),
+            (FENCED, "FENCED"),
+        ];
+        let set = NAMES
+            .iter()
+            .filter(|(bit, _)| self.0 & bit != 0)
+            .map(|(_, name)| name);
+        f.debug_set().entries(set).finish()
+    }
+}
+
+/// A snapshot of the `locked` byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Locked {
+    /// Anybody may take it.
+    Free,
+    /// Somebody holds it.
+    Held,
+    /// Free for the designated thread only.
+    Reserved,
+    /// Reserved for a thread that did not survive a fork: free.
+    Stale(u8),
+}
+
+impl Locked {
+    fn decode(byte: u8) -> Locked {
+        match byte {
+            FREE => Locked::Free,
+            HELD => Locked::Held,
+            _ if byte == reserved() => Locked::Reserved,
+            _ => Locked::Stale(byte),
+        }
+    }
+}
+
+/// The value that reserves the lock in this process.
+fn reserved() -> u8 {
+    RESERVED | (parkade_core::fork_generation() << GENERATION_SHIFT) as u8
+}
+
+/// Whether a thread may take a reserved lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// It has not been taken off the queue, or has settled since.
+    Newcomer,
+    /// It was taken off the queue with `WAKING` and has not acquired, parked again or left.
+    Designated,
+}
+
+/// The two bytes.
+pub(super) struct Word {
+    locked: AtomicU8,
+    queue: AtomicU8,
+}
+
+impl Word {
+    #[cfg(not(loom))]
+    pub(super) const fn new() -> Word {
+        Word {
+            locked: AtomicU8::new(FREE),
+            queue: AtomicU8::new(BORN),
+        }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn new() -> Word {
+        Word {
+            locked: AtomicU8::new(FREE),
+            queue: AtomicU8::new(BORN),
+        }
+    }
+
+    /// For models: as after an announcement and its fence.
+    #[cfg(all(test, loom))]
+    pub(super) fn make_symmetric(&self) {
+        self.queue.store(SYMMETRIC | FENCED, Relaxed);
+    }
+
+    #[inline(always)]
+    pub(super) fn queue(&self) -> Queue {
+        Queue(self.queue.load(Relaxed))
+    }
+
+    pub(super) fn locked(&self) -> Locked {
+        Locked::decode(self.locked.load(Relaxed))
+    }
+
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self.locked(), Locked::Held | Locked::Reserved)
+    }
+
+    #[inline(always)]
+    pub(super) fn is_held(&self) -> bool {
+        self.locked.load(Relaxed) == HELD
+    }
+
+    /// M1: FREE -> HELD.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn try_acquire(&self) -> bool {
+        self.locked
+            .compare_exchange(FREE, HELD, M1.get(), Relaxed)
+            .is_ok()
+    }
+
+    /// M1, or M2 for the designated thread; looks before it tries.
+    #[must_use]
+    pub(super) fn try_acquire_as(&self, role: Role) -> bool {
+        match (self.locked(), role) {
+            (Locked::Free, _) => self.try_acquire(),
+            (Locked::Reserved, Role::Designated) => self
+                .locked
+                .compare_exchange(reserved(), HELD, M2.get(), Relaxed)
+                .is_ok(),
+            (Locked::Stale(_), _) => self.try_acquire_stale(),
+            (Locked::Held | Locked::Reserved, _) => false,
+        }
+    }
+
+    /// M2, for a reservation that nobody can take any more.
+    #[cold]
+    #[must_use]
+    pub(super) fn try_acquire_stale(&self) -> bool {
+        let Locked::Stale(byte) = self.locked() else {
+            return false;
+        };
+        self.locked
+            .compare_exchange(byte, HELD, M2.get(), Relaxed)
+            .is_ok()
+    }
+
+    /// M3: the designated thread has acquired.
+    pub(super) fn settle(&self) {
+        self.queue.fetch_and(!(WAKING | CLAIM), Relaxed);
+    }
+
+    /// R1: HELD -> FREE with a plain store, for a holder that saw a quiet queue; `false` if the
+    /// queue is no longer quiet, and then the caller must take the bucket lock (S2).
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn release_asymmetric(&self) -> bool {
+        self.locked.store(FREE, R0.get());
+        fence::compiler_only();
+        self.queue().is_quiet()
+    }
+
+    /// R2: HELD -> FREE for a holder that saw `queue`; returns what the queue was afterwards (S1).
+    #[must_use]
+    pub(super) fn release_symmetric(&self, Queue(mut queue): Queue) -> Queue {
+        self.locked.store(FREE, R0.get());
+        // Replacing the byte by itself is a read-modify-write that changes nothing. (Adding zero
+        // would be one too, but compilers turn it into a fence and a load.)
+        while let Err(now) = self.queue.compare_exchange(queue, queue, R2.get(), Relaxed) {
+            queue = now;
+        }
+        Queue(queue)
+    }
+
+    /// R3: HELD -> RESERVED. The caller holds the bucket lock and has set or seen `WAKING`.
+    pub(super) fn reserve(&self) {
+        self.locked.store(reserved(), R3.get());
+    }
+
+    /// A1, first half: announces a waiter; whether we are the one who must fence.
+    #[must_use]
+    pub(super) fn announce(&self) -> bool {
+        self.queue.fetch_or(SYMMETRIC, Relaxed) & SYMMETRIC == 0
+    }
+
+    /// A2: a heavy fence was executed after the announcement. Also used by a thread that holds
+    /// the lock, having taken it after the announcement: its release orders those after it.
+    pub(super) fn fenced(&self) {
+        self.queue.fetch_or(FENCED, Relaxed);
+    }
+
+    /// A3: back to asymmetric mode, if nobody waits.
+    #[must_use]
+    pub(super) fn try_return_to_asymmetric(&self) -> bool {
+        BORN == 0
+            && self
+                .queue
+                .compare_exchange(SYMMETRIC | FENCED, 0, Relaxed, Relaxed)
+                .is_ok()
+    }
+
+    /// P1: makes ready to queue, unless the lock may be taken by `role` after all (P2). The caller
+    /// holds the bucket lock; on `true` it queues a thread before it releases that lock.
+    #[must_use]
+    pub(super) fn try_prepare_park(&self, role: Role) -> bool {
+        let drop_waking = if role == Role::Designated { WAKING } else { 0 };
+        // Without SYMMETRIC a release could miss us: the mode has ended since we announced.
+        let mark = |queue| (queue & SYMMETRIC != 0).then_some((queue | PARKED) & !drop_waking);
+        let Ok(before) = self.queue.fetch_update(P1.get(), Relaxed, mark) else {
+            return false;
+        };
+        let keep_out = match self.locked() {
+            Locked::Held => true,
+            Locked::Reserved => role == Role::Newcomer,
+            Locked::Free | Locked::Stale(_) => false,
+        };
+        if !keep_out {
+            // P2. While we hold the bucket lock nobody else writes PARKED, nor WAKING if it is ours.
+            self.update(|queue| (queue & !PARKED) | (before & (PARKED | drop_waking)));
+        }
+        keep_out
+    }
+
+    /// P3: writes `PARKED` as the queue is; the caller holds the bucket lock.
+    pub(super) fn publish(&self, parked: Parked, waking: Waking) {
+        self.update(|queue| {
+            let queue = match parked {
+                Parked::Some => queue | PARKED,
+                Parked::None => queue & !PARKED,
+            };
+            match waking {
+                Waking::Keep => queue,
+                Waking::Set => queue | WAKING,
+                Waking::Resign => queue & !(WAKING | CLAIM),
+            }
+        });
+    }
+
+    /// Withdraws the claim of a claimer that leaves the queue; the caller holds the bucket lock.
+    pub(super) fn unclaim(&self) {
+        self.queue.fetch_and(!CLAIM, Relaxed);
+    }
+
+    /// P4: the designated thread gives up, and its claim with it; whether the lock is held, so
+    /// that its release will see that nobody is designated (S1). The caller holds the bucket lock.
+    #[must_use]
+    pub(super) fn resign(&self) -> bool {
+        self.queue.fetch_and(!(WAKING | CLAIM), P4.get());
+        self.locked() == Locked::Held
+    }
+
+    /// C1: asks for the next release.
+    pub(super) fn claim(&self) {
+        self.queue.fetch_or(CLAIM, Relaxed);
+    }
+
+    fn update(&self, mut change: impl FnMut(u8) -> u8) {
+        let updated = self
+            .queue
+            .fetch_update(Relaxed, Relaxed, |queue| Some(change(queue)));
+        debug_assert!(updated.is_ok());
+    }
+}
+
+/// Whether anybody is queued, for [`Word::publish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parked {
+    None,
+    Some,
+}
+
+impl Parked {
+    /// From a table's answer to "are there more".
+    pub(super) fn from_queue(have_more_threads: bool) -> Parked {
+        if have_more_threads {
+            Parked::Some
+        } else {
+            Parked::None
+        }
+    }
+}
+
+/// What becomes of `WAKING`, for [`Word::publish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waking {
+    /// Nothing.
+    Keep,
+    /// A thread was taken off the queue and is designated now.
+    Set,
+    /// Nobody is designated; a claim goes with it.
+    Resign,
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {:?}", self.locked(), self.queue())
+    }
+}
