@@ -16,8 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
-use support::{FullMutex, Watchdog, Witness, busy};
+use parkade::{
+    RawFairMutex, RawMutex,
+    lock_api::{Mutex, MutexGuard},
+};
+use support::{FullMutex, Watchdog, Witness, busy, parked_on, wait_until};
 
 /// These tests measure waits: two at a time would measure each other.
 static ONE_AT_A_TIME: StdMutex<()> = StdMutex::new(());
@@ -183,4 +186,72 @@ fn long_sections_of_a_fair_mutex_are_shared_out_evenly() {
         Duration::from_micros(500),
         Duration::from_secs(2),
     ));
+}
+
+/// Queues `waiters` threads one after the other behind a held lock, lets `release` free it, and
+/// returns the order in which the threads got it. The one that released has number `waiters`.
+fn order<R: FullMutex>(
+    waiters: usize,
+    release: impl FnOnce(MutexGuard<'_, R, Vec<usize>>),
+) -> Vec<usize> {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let lock = Mutex::<R, _>::new(Vec::new());
+    let watchdog = Watchdog::new(format!("order of {waiters}"), waiters);
+    thread::scope(|scope| {
+        let guard = lock.lock();
+        for index in 0..waiters {
+            let progress = watchdog.thread(index);
+            let lock = &lock;
+            scope.spawn(move || {
+                let mut order = lock.lock();
+                order.push(index);
+                // Whoever is next must already be the next, however long the lock is then free.
+                MutexGuard::unlock_fair(order);
+                progress.step();
+            });
+            wait_until(|| parked_on(lock).len() == index + 1);
+        }
+        release(guard);
+        lock.lock().push(waiters);
+    });
+    lock.into_inner()
+}
+
+#[test]
+fn fair_mutex_serves_in_order_of_arrival() {
+    for _ in 0..20 {
+        // The one that releases comes back at once, and has to wait like everybody else.
+        assert_eq!(
+            order::<RawFairMutex>(10, |guard| drop(guard)),
+            Vec::from_iter(0..=10)
+        );
+    }
+}
+
+#[test]
+fn fair_unlock_serves_in_order_of_arrival() {
+    for _ in 0..20 {
+        let order = order::<RawMutex>(10, |guard| MutexGuard::unlock_fair(guard));
+        assert_eq!(
+            order[..1],
+            [0],
+            "the head of the queue was passed: {order:?}"
+        );
+        let waiters = order.iter().filter(|index| **index < 10);
+        assert!(
+            waiters.is_sorted(),
+            "the queue was not served in order: {order:?}"
+        );
+    }
+}
+
+#[test]
+fn bump_lets_the_head_of_the_queue_in() {
+    for _ in 0..20 {
+        let order = order::<RawMutex>(3, |mut guard| {
+            MutexGuard::bump(&mut guard);
+            assert!(guard.contains(&0), "nobody came in between: {guard:?}");
+        });
+        assert_eq!(order[..1], [0]);
+    }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
-use support::{FullMutex, Watchdog, Witness, busy};
+use support::{FullMutex, Watchdog, Witness, busy, parked_on};
 
 const ROUNDS: usize = 200;
 const HAMMERS: usize = 4;
@@ -155,6 +155,7 @@ fn child_of_the_holder<R: FullMutex>() {
             }
             match fork() {
                 Side::Child => child(|| {
+                    assert!(parked_on(lock).is_empty(), "waiters that do not exist");
                     drop(guard.take());
                     lock.lock().section(|| {});
                     lock.try_lock().expect("nobody else is left").section(|| {});
@@ -175,7 +176,7 @@ fn child_of_a_bystander<R: FullMutex>() {
     let hammered: Vec<_> = (0..64)
         .map(|_| Mutex::<R, _>::new(Witness::new()))
         .collect();
-    let free: Vec<_> = (0..64)
+    let free: Vec<_> = (0..16)
         .map(|_| Mutex::<R, _>::new(Witness::new()))
         .collect();
     while_hammered("fork by a bystander", &hammered, |turns| {

@@ -14,7 +14,7 @@ use std::{
 };
 
 use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
-use support::{FullMutex, Rng, Watchdog, Witness, busy, seed, stress_time, wait_until};
+use support::{FullMutex, Rng, Watchdog, Witness, busy, parked_on, seed, stress_time, wait_until};
 
 const SHORT: [Duration; 7] = [
     Duration::ZERO,
@@ -98,6 +98,7 @@ fn held_lock_is_given_up_in_time<R: FullMutex>() {
             assert!(lock.try_lock_until(past()).is_none());
         });
     });
+    assert!(parked_on(&lock).is_empty());
     drop(guard);
     lock.try_lock()
         .expect("those who gave up have left no trace")
@@ -126,8 +127,7 @@ fn centuries_end_with_the_release<R: FullMutex>() {
                 progress.step();
             });
             has_started.recv().unwrap();
-            // Only to make it likely that the other thread waits: the result is the same if not.
-            thread::sleep(Duration::from_millis(5));
+            wait_until(|| parked_on(lock).len() == 1);
             drop(guard);
         });
     }
@@ -156,7 +156,7 @@ fn patient_waiters_are_not_disturbed<R: FullMutex>() {
                 patient.step();
             });
         }
-        wait_until(|| gone.load(Relaxed) == EACH);
+        wait_until(|| gone.load(Relaxed) == EACH && parked_on(&lock).len() == EACH);
         drop(guard);
     });
     assert_eq!(lock.lock().count(), EACH as u64);
@@ -214,6 +214,7 @@ fn timeouts_race_releases<R: FullMutex>() {
     });
     println!("{taken} taken, {given_up} given up");
     assert_eq!(lock.lock().count(), taken);
+    assert!(parked_on(&lock).is_empty());
     let free = lock.try_lock_for(Duration::ZERO);
     free.expect("nobody is left, so the lock is free")
         .section(|| {});

@@ -100,6 +100,15 @@ pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
     }
 }
 
+/// The threads parked on anything inside `lock`, in the order of their queue.
+pub(crate) fn parked_on<T: ?Sized>(lock: &T) -> Vec<parkade_core::Parked> {
+    let start = std::ptr::from_ref(lock).addr();
+    let bytes = start..start + size_of_val(lock);
+    let mut parked = parkade_core::snapshot();
+    parked.retain(|parked| bytes.contains(&parked.key));
+    parked
+}
+
 /// Ends the process with a message when a thread it looks after makes no progress for
 /// [`Watchdog::PATIENCE`]: a lost wake-up is then a failure that names its case, not a hang.
 #[derive(Debug)]
