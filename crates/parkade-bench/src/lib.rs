@@ -17,16 +17,17 @@
 //! waiting. The longest wait of a round is the longer of
 //!
 //! 1. the longest *sampled* wait: every operation where a section is long enough for the clock
-//!    not to matter ([`scenario::Sampling::Every`]), otherwise one of 64 operations on average at
+//!    not to matter ([`scenario::Sampling::Every`]), otherwise one of 16 or 64 operations on average at
 //!    random distances, and
 //! 2. the longest *watched* wait: each worker publishes, with two plain stores per operation,
 //!    whether it is inside a lock call and which one. A watcher looks every
 //!    [`harness::WATCH_PERIOD`]; a call seen twice has lasted at least the time in between.
 //!    That catches every wait longer than two periods, including those which never end.
 //!
-//! Both are lower bounds of the true maximum and short of it by at most two watch periods. The
-//! report also holds an upper bound, the longest time between two sampled acquisitions of the
-//! same thread. Every subject is measured in the same way.
+//! Both are lower bounds of the true maximum and short of it by at most two watch periods, so
+//! comparisons take longest waits below that as equal. The report also holds an upper bound, the
+//! longest time between two sampled acquisitions of the same thread. Every subject is measured
+//! in the same way.
 
 #![deny(unsafe_code)]
 

@@ -37,6 +37,8 @@ pub struct Report {
 pub struct Settings {
     /// Seconds a round lasts for each scenario and subject.
     pub secs: f64,
+    /// Operations after which a thread stops, if they end a round; `secs` is then a limit.
+    pub ops_per_thread: Option<u64>,
     /// Rounds.
     pub rounds: u32,
     /// Whether an unrelated busy process ran beside it.

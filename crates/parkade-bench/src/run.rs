@@ -17,6 +17,8 @@ pub struct Plan {
     pub subjects: Vec<SubjectId>,
     /// How long one round of one lock in one scenario lasts.
     pub time: Duration,
+    /// Ends a round when every thread has done so many operations; then `time` is only a limit.
+    pub ops_per_thread: Option<u64>,
     /// How many rounds.
     pub rounds: u32,
     /// The seed of the order and of all random choices.
@@ -34,15 +36,23 @@ pub struct Step<'a> {
     pub scenario: &'a Scenario,
     /// The lock about to run; `None` when all locks of the scenario are done for this round.
     pub subject: Option<SubjectId>,
-    /// How long the steps so far were meant to take.
-    pub spent: Duration,
+    /// How many steps with a lock came before, in the whole run.
+    pub before: u64,
 }
 
 impl Plan {
-    /// How long the whole run is meant to take.
-    pub fn duration(&self) -> Duration {
+    /// How long the whole run is meant to take; nobody knows if operations end a round.
+    pub fn duration(&self) -> Option<Duration> {
+        if self.ops_per_thread.is_some() {
+            return None;
+        }
         let round: Duration = self.scenarios.iter().map(|s| s.round_time(self.time)).sum();
-        round * self.subjects.len() as u32 * self.rounds
+        Some(round * self.subjects.len() as u32 * self.rounds)
+    }
+
+    /// How many steps with a lock the run has.
+    pub fn steps(&self) -> u64 {
+        self.scenarios.len() as u64 * self.subjects.len() as u64 * u64::from(self.rounds)
     }
 
     /// Runs everything: in every round every scenario, in every scenario all locks in random
@@ -59,35 +69,35 @@ impl Plan {
             })
             .collect();
         let mut rng = Rng::new(self.seed);
-        let mut spent = Duration::ZERO;
+        let mut before = 0;
         for round in 1..=self.rounds {
             for (scenario, cells) in self.scenarios.iter().zip(&mut cells) {
                 let mut order: Vec<usize> = (0..self.subjects.len()).collect();
                 rng.shuffle(&mut order);
-                let mut tell = |subject, spent| {
+                let mut tell = |subject, before| {
                     watcher(Step {
                         round,
                         rounds: self.rounds,
                         scenario,
                         subject,
-                        spent,
+                        before,
                     });
                 };
                 // The same random choices for all locks of a round.
                 let seed = rng.bits();
                 for index in order {
                     let subject = self.subjects[index];
-                    tell(Some(subject), spent);
+                    tell(Some(subject), before);
                     let limits = Limits {
                         time: self.time,
-                        ops_per_thread: None,
+                        ops_per_thread: self.ops_per_thread,
                         seed,
                     };
                     let measured = harness::measure(scenario, subject, limits);
                     cells[index].push(measured.round, &measured.waits);
-                    spent += scenario.round_time(self.time);
+                    before += 1;
                 }
-                tell(None, spent);
+                tell(None, before);
             }
         }
         self.scenarios
@@ -111,14 +121,15 @@ mod tests {
             scenarios: vec![crate::scenario::find("mixed-2").unwrap()],
             subjects: vec![SubjectId::Std, SubjectId::ParkingLot012],
             time: Duration::from_millis(5),
+            ops_per_thread: None,
             rounds: 3,
             seed: 9,
         };
-        assert_eq!(plan.duration(), Duration::from_millis(30));
+        assert_eq!(plan.duration(), Some(Duration::from_millis(30)));
         let mut steps = Vec::new();
-        let reports = plan.run(|step| steps.push((step.round, step.subject, step.spent)));
+        let reports = plan.run(|step| steps.push((step.round, step.subject, step.before)));
         assert_eq!(steps.len(), 9);
-        assert_eq!(steps.last().unwrap().2, plan.duration());
+        assert_eq!(steps.last().unwrap().2, plan.steps());
         assert_eq!(reports.len(), 1);
         let subjects: Vec<_> = reports[0].cells.iter().map(|cell| cell.subject).collect();
         assert_eq!(subjects, plan.subjects);

@@ -104,6 +104,8 @@ impl Scenario {
             Shape::EmptyLoop | Shape::Solo => Sampling::Off,
             Shape::Steps { inside, .. } if inside >= 2000 => Sampling::Every,
             Shape::SleepInside { .. } | Shape::Burst { .. } => Sampling::Every,
+            // 20 ns for the clock now and then do not show beside 80 ns of work.
+            Shape::Steps { inside, outside } if inside + outside >= 80 => Sampling::OneIn(16),
             // In hog the hog itself is timed always, its victims like any short section.
             Shape::Steps { .. } | Shape::Hog { .. } | Shape::Many { .. } | Shape::Float { .. } => {
                 Sampling::OneIn(64)

@@ -87,6 +87,15 @@ pub struct WaitSummary {
     pub max: f64,
     /// The longest of all rounds; the only figure here that is no median.
     pub max_of_all: f64,
+    /// Longest waits below this are not told apart.
+    pub resolution: f64,
+}
+
+impl WaitSummary {
+    /// The longest wait for comparisons.
+    fn comparable(&self) -> f64 {
+        self.max.max(self.resolution).max(1.0)
+    }
 }
 
 /// The thread that holds the lock for long, as medians of rounds.
@@ -108,7 +117,8 @@ pub struct ScenarioSummary {
     /// The rival with the shortest longest wait among those with at least half of the best
     /// rival's throughput.
     pub fairest_rival: Option<SubjectId>,
-    /// Parkade's longest wait in parts of the fairest rival's.
+    /// Parkade's longest wait in parts of the fairest rival's. Both count as
+    /// [`WaitSummary::resolution`] if they are shorter.
     pub wait_ratio: Option<f64>,
     /// Rivals that do not count, because they starve the hog.
     pub disregarded: Vec<SubjectId>,
@@ -136,12 +146,12 @@ impl ScenarioSummary {
                 .filter(|c| rivals.iter().any(|r| r.subject == c.subject))
         };
         let best = counted().max_by(|a, b| a.ops_per_sec.total_cmp(&b.ops_per_sec));
-        let longest = |cell: &CellSummary| cell.waits.map(|waits| waits.max);
+        let longest = |cell: &CellSummary| cell.waits.map(|waits| (waits.comparable(), waits.max));
         let fairest = best.and_then(|best| {
             counted()
                 .filter(|cell| cell.ops_per_sec >= best.ops_per_sec / 2.0)
                 .filter_map(|cell| Some((cell.subject, longest(cell)?)))
-                .min_by(|a, b| a.1.total_cmp(&b.1))
+                .min_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.1.1.total_cmp(&b.1.1)))
         });
         let ours = cells
             .iter()
@@ -152,7 +162,7 @@ impl ScenarioSummary {
             fairest_rival: fairest.map(|(subject, _)| subject),
             wait_ratio: ours
                 .zip(fairest)
-                .map(|(ours, (_, theirs))| ours / theirs.max(1.0)),
+                .map(|(ours, (_, theirs))| ours.0 / theirs.0),
             parkade_starves_hog: starving.contains(&SubjectId::Parkade),
             disregarded: starving
                 .into_iter()
@@ -252,6 +262,7 @@ fn summarize_waits(cell: &Cell) -> Option<WaitSummary> {
             .filter_map(|round| round.waits.as_ref())
             .map(|w| w.max_ns as f64)
             .fold(0.0, f64::max),
+        resolution: over(&|w| w.resolution_ns as f64)?,
     })
 }
 

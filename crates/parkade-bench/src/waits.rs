@@ -1,5 +1,7 @@
 //! The duration of lock calls.
 
+use std::time::Duration;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +125,9 @@ pub struct Waits {
     /// The longest time between two timed acquisitions of a thread: no wait in between was
     /// longer than this.
     pub gap_max_ns: u64,
+    /// Waits shorter than this can have escaped both: two longest waits below it are not told
+    /// apart. 0 where every wait is timed.
+    pub resolution_ns: u64,
 }
 
 impl Waits {
@@ -130,6 +135,7 @@ impl Waits {
     pub(crate) fn from_threads(
         threads: &[ThreadWaits],
         watched_max_ns: u64,
+        resolution: Duration,
     ) -> (Waits, Histogram<u64>) {
         let mut all = empty_histogram();
         for thread in threads {
@@ -149,6 +155,7 @@ impl Waits {
             sampled_max_ns,
             watched_max_ns,
             gap_max_ns: longest(|thread| thread.longest_gap_ns),
+            resolution_ns: resolution.as_nanos() as u64,
         };
         (waits, all)
     }
@@ -222,9 +229,9 @@ mod tests {
         sampler.record(1_000, 1_000 + millisecond);
         sampler.record(1_000 + millisecond, 1_000 + 4 * millisecond);
         let threads = [sampler.finish()];
-        let (waits, _) = Waits::from_threads(&threads, 9_000_000);
+        let (waits, _) = Waits::from_threads(&threads, 9_000_000, Duration::ZERO);
         assert_eq!(waits.max_ns, 9_000_000);
-        let (waits, all) = Waits::from_threads(&threads, 0);
+        let (waits, all) = Waits::from_threads(&threads, 0, Duration::ZERO);
         assert_eq!(all.len(), 2);
         assert!((2_990_000..=3_010_000).contains(&waits.max_ns), "{waits:?}");
         assert!(

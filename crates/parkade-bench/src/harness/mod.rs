@@ -18,7 +18,7 @@ use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
 /// enough to see every wait that is longer than a slice of the scheduler.
-pub const WATCH_PERIOD: Duration = Duration::from_millis(2);
+pub const WATCH_PERIOD: Duration = Duration::from_millis(1);
 
 /// A value on a cache line, and its neighbour, of its own.
 #[derive(Debug, Default)]
@@ -66,6 +66,8 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
 pub(crate) struct Stage {
     pub(crate) stop: Padded<AtomicBool>,
     go: Padded<AtomicBool>,
+    /// Set by the first thread through the gate: on a busy machine that can take a while.
+    begun: Padded<AtomicBool>,
     running: Padded<AtomicU64>,
     /// One for each thread: what it is doing, for the watcher.
     pub(crate) desks: Vec<Padded<AtomicU64>>,
@@ -76,6 +78,7 @@ impl Stage {
         Stage {
             stop: Padded(AtomicBool::new(false)),
             go: Padded(AtomicBool::new(false)),
+            begun: Padded(AtomicBool::new(false)),
             running: Padded(AtomicU64::new(threads.into())),
             desks: (0..threads).map(|_| Padded::default()).collect(),
         }
@@ -103,6 +106,7 @@ fn run<S: Subject>(scenario: &Scenario, limits: Limits) -> Measured {
                     while !stage.go.0.load(Ordering::Acquire) {
                         std::thread::yield_now();
                     }
+                    stage.begun.0.store(true, Ordering::Relaxed);
                     let outcome = worker.work::<S>(scenario, locks);
                     stage.running.0.fetch_sub(1, Ordering::Release);
                     outcome
@@ -111,6 +115,9 @@ fn run<S: Subject>(scenario: &Scenario, limits: Limits) -> Measured {
             .collect();
         ready.wait();
         stage.go.0.store(true, Ordering::Release);
+        while !stage.begun.0.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
         let time = scenario.round_time(limits.time);
         let watched_ns = watch(&stage, scenario.sampling(), time);
         stage.stop.0.store(true, Ordering::Relaxed);
@@ -160,6 +167,14 @@ fn watch(stage: &Stage, sampling: Sampling, time: Duration) -> u64 {
     }
 }
 
+/// How much longer than the longest wait we report a true one can have been.
+fn resolution(scenario: &Scenario) -> Duration {
+    match scenario.sampling() {
+        Sampling::OneIn(_) => 2 * WATCH_PERIOD,
+        Sampling::Every | Sampling::Off => Duration::ZERO,
+    }
+}
+
 fn collect(
     scenario: &Scenario,
     limits: Limits,
@@ -200,7 +215,8 @@ fn collect(
         Sampling::Off => (None, empty_histogram()),
         _ => {
             let threads: Vec<_> = outcomes.into_iter().map(|outcome| outcome.waits).collect();
-            let (waits, histogram) = Waits::from_threads(&threads, watched_ns);
+            let (waits, histogram) =
+                Waits::from_threads(&threads, watched_ns, resolution(scenario));
             (Some(waits), histogram)
         }
     };

@@ -20,7 +20,7 @@ fn every_shape_counts_operations_of_every_subject() {
     ] {
         let scenario = scenario::find(name).unwrap();
         for &subject in SubjectId::ALL {
-            let measured = measure(&scenario, subject, limits(5));
+            let measured = measure(&scenario, subject, limits(10));
             let round = &measured.round;
             assert!(round.ops > 0, "{name} {subject}");
             assert_eq!(round.per_thread.len(), scenario.threads as usize);

@@ -20,6 +20,7 @@ fn round(per_thread: &[u64], max_ns: u64) -> Round {
             sampled_max_ns: max_ns,
             watched_max_ns: 0,
             gap_max_ns: max_ns,
+            resolution_ns: 0,
         }),
     }
 }
@@ -205,4 +206,24 @@ fn the_verdict_sums_up_marks_only() {
     assert_eq!(verdict.minimum, Some(("mixed-2".into(), 0.5)));
     assert!((verdict.geometric_mean.unwrap() - 1.0).abs() < 1e-12);
     assert!(verdict.results[0].throughput_reached());
+}
+
+#[test]
+fn longest_waits_below_the_resolution_are_equal() {
+    let coarse = |per_thread: &[u64], max_ns| {
+        let mut round = round(per_thread, max_ns);
+        round.waits.as_mut().unwrap().resolution_ns = 2_000_000;
+        round
+    };
+    let report = scenario(
+        "mixed-8",
+        vec![
+            cell(SubjectId::Parkade, vec![coarse(&[50, 50], 1_900_000)]),
+            cell(SubjectId::Std, vec![coarse(&[50, 50], 90)]),
+            cell(SubjectId::Usync, vec![coarse(&[50, 50], 4_000_000)]),
+        ],
+    );
+    let summary = ScenarioSummary::of(&report);
+    assert_eq!(summary.fairest_rival, Some(SubjectId::Std));
+    assert_eq!(summary.wait_ratio, Some(1.0));
 }

@@ -1,32 +1,41 @@
 //! Arguments of `parkade bench`.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use anyhow::Result;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use parkade_bench::run::Plan;
 use parkade_bench::scenario::{self, Role, Scenario};
 use parkade_bench::subject::SubjectId;
+use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 
-/// Measures Parkade's mutex and its rivals, interleaved round by round.
+/// Measures Parkade's mutex and its rivals, interleaved round by round
 ///
 /// Without arguments: every scenario of the mutex, 3 rounds of 0.25 s for each lock, about two
 /// minutes in all. For figures to quote use `--rounds 5 --secs 0.7` on an idle machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Run only these scenarios (see --list)
-    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = scenarios())]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        hide_possible_values = true
+    )]
+    #[arg(value_parser = scenarios())]
     pub(crate) scenario: Vec<Scenario>,
 
-    /// Measure only these locks (see --list)
+    /// Measure only these locks
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = subjects())]
     pub(crate) lock: Vec<SubjectId>,
 
-    /// Run the chosen scenarios with this number of threads instead
-    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(crate) threads: Vec<u32>,
+    /// Run the chosen scenarios with these numbers of threads instead: `8`, `2,8,32`, or
+    /// `begin:end[:step]`
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub(crate) threads: Vec<Range>,
 
     /// Seconds of a round for each scenario and lock [default: 0.25, with --quick 0.12]
     #[arg(long, value_name = "SECS", value_parser = seconds)]
@@ -44,9 +53,25 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) noise: bool,
 
+    /// Repeat a published benchmark with its own metrics instead
+    #[arg(long, value_name = "NAME", conflicts_with = "scenario", value_parser = suites())]
+    pub(crate) suite: Option<Suite>,
+
+    /// Steps under the lock, for `--suite parking-lot`: numbers and ranges [default: 5]
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
+    pub(crate) work_inside: Vec<Range>,
+
+    /// Steps without the lock, for `--suite parking-lot`: numbers and ranges [default: 5]
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
+    pub(crate) work_outside: Vec<Range>,
+
     /// Write all figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+
+    /// Write a report with charts to this file; it needs no network to be read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 
     /// Print the scenarios, locks and suites and stop
     #[arg(long)]
@@ -65,30 +90,76 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// What the arguments ask for.
-#[derive(Debug)]
-pub(crate) enum Job {
-    /// Print the names.
-    List,
-    /// Run scenarios.
-    Scenarios(Plan),
-}
-
 impl Args {
-    /// What to do.
-    pub(crate) fn job(&self) -> Result<Job, Usage> {
-        if self.list {
-            return Ok(Job::List);
+    /// What to run.
+    pub(crate) fn plan(&self) -> Result<Plan, Usage> {
+        if self.suite != Some(Suite::ParkingLot) {
+            let knobs = [
+                (&self.work_inside, "inside"),
+                (&self.work_outside, "outside"),
+            ];
+            if let Some((_, which)) = knobs.into_iter().find(|(given, _)| !given.is_empty()) {
+                return Err(Usage(format!(
+                    "--work-{which} belongs to --suite parking-lot"
+                )));
+            }
         }
-        Ok(Job::Scenarios(Plan {
-            scenarios: self.scenarios()?,
+        let scenarios = match self.suite {
+            None => self.scenarios()?,
+            Some(suite) => self.suite_scenarios(suite)?,
+        };
+        let lock_bench = self.suite == Some(Suite::LockBench);
+        let time = match (self.suite, self.quick) {
+            (Some(Suite::LockBench), _) => lock_bench::PATIENCE,
+            (Some(Suite::Article), false) => Duration::from_millis(700),
+            (_, false) => Duration::from_millis(250),
+            (_, true) => Duration::from_millis(120),
+        };
+        let rounds = match (self.suite, self.quick) {
+            (Some(Suite::LockBench), false) => 10,
+            (_, false) => 3,
+            (_, true) => 1,
+        };
+        Ok(Plan {
+            scenarios,
             subjects: self.subjects(),
-            time: self
-                .secs
-                .unwrap_or(Duration::from_millis(if self.quick { 120 } else { 250 })),
-            rounds: self.rounds.unwrap_or(if self.quick { 1 } else { 3 }),
+            time: self.secs.unwrap_or(time),
+            ops_per_thread: lock_bench.then_some(lock_bench::OPS_PER_THREAD),
+            rounds: self.rounds.unwrap_or(rounds),
             seed: seed(),
-        }))
+        })
+    }
+
+    fn suite_scenarios(&self, suite: Suite) -> Result<Vec<Scenario>, Usage> {
+        let threads = numbers("--threads", &self.threads, 1..=MOST_THREADS)?;
+        match suite {
+            Suite::Article if threads.is_empty() => Ok(article::scenarios()),
+            Suite::Article => Err(Usage(
+                "--suite article has its own numbers of threads".into(),
+            )),
+            Suite::LockBench if threads.is_empty() => Ok(lock_bench::scenarios(32)),
+            Suite::LockBench => Ok(threads
+                .into_iter()
+                .flat_map(lock_bench::scenarios)
+                .collect()),
+            Suite::ParkingLot => {
+                let or = |given: Vec<u32>, default: &[u32]| {
+                    if given.is_empty() {
+                        default.to_vec()
+                    } else {
+                        given
+                    }
+                };
+                let steps = 0..=MOST_STEPS;
+                let inside = numbers("--work-inside", &self.work_inside, steps.clone())?;
+                let outside = numbers("--work-outside", &self.work_outside, steps)?;
+                Ok(parking_lot::scenarios(&parking_lot::Knobs {
+                    threads: or(threads, &[1, 2, 3, 4, 8, 16]),
+                    inside: or(inside, &[5]),
+                    outside: or(outside, &[5]),
+                }))
+            }
+        }
     }
 
     fn scenarios(&self) -> Result<Vec<Scenario>, Usage> {
@@ -97,26 +168,27 @@ impl Args {
             let wanted = |s: &Scenario| !(self.quick && s.role == Role::Scaling);
             chosen = scenario::catalogue().into_iter().filter(wanted).collect();
         }
-        if self.threads.is_empty() {
-            return Ok(chosen);
+        if !self.threads.is_empty() {
+            let threads = numbers("--threads", &self.threads, 1..=MOST_THREADS)?;
+            let changed = |scenario: &Scenario| -> Vec<Scenario> {
+                threads
+                    .iter()
+                    .filter_map(|&n| scenario.with_threads(n))
+                    .collect()
+            };
+            chosen = chosen.iter().flat_map(changed).collect();
         }
-        let mut changed: Vec<Scenario> = Vec::new();
-        for scenario in &chosen {
-            for &threads in &self.threads {
-                let Some(scenario) = scenario.with_threads(threads) else {
-                    continue;
-                };
-                if !changed.iter().any(|known| known.name == scenario.name) {
-                    changed.push(scenario);
-                }
+        let mut once: Vec<Scenario> = Vec::new();
+        for scenario in chosen {
+            if !once.iter().any(|known| known.name == scenario.name) {
+                once.push(scenario);
             }
         }
-        if changed.is_empty() {
-            return Err(Usage(
-                "--threads: the chosen scenarios have one thread only".into(),
-            ));
+        if once.is_empty() {
+            let why = "--threads: a scenario of one thread cannot have another number of them";
+            return Err(Usage(why.into()));
         }
-        Ok(changed)
+        Ok(once)
     }
 
     fn subjects(&self) -> Vec<SubjectId> {
@@ -125,23 +197,65 @@ impl Args {
     }
 }
 
-/// A suite of benchmarks published by others.
+/// More threads than this say nothing about locks.
+const MOST_THREADS: u32 = 4096;
+
+/// About a tenth of a second.
+const MOST_STEPS: u32 = 100_000_000;
+
+/// `n` or `begin:end[:step]`, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Suite {}
+pub(crate) struct Range {
+    begin: u32,
+    end: u32,
+    step: u32,
+}
 
-impl Suite {
-    /// All suites.
-    pub(crate) const ALL: &[Suite] = &[];
+impl FromStr for Range {
+    type Err = String;
 
-    /// The name on the command line.
-    pub(crate) fn name(self) -> &'static str {
-        match self {}
+    fn from_str(text: &str) -> Result<Range, String> {
+        let number = |part: &str| {
+            part.parse::<u32>()
+                .map_err(|_| format!("`{part}` is not a whole number"))
+        };
+        let parts: Vec<&str> = text.split(':').collect();
+        let (begin, end, step) = match parts[..] {
+            [one] => (number(one)?, number(one)?, 1),
+            [begin, end] => (number(begin)?, number(end)?, 1),
+            [begin, end, step] => (number(begin)?, number(end)?, number(step)?),
+            _ => return Err("not `n` or `begin:end[:step]`".into()),
+        };
+        match step {
+            0 => Err("a step of 0 leads nowhere".into()),
+            _ if begin > end => Err("the end comes before the begin".into()),
+            _ => Ok(Range { begin, end, step }),
+        }
     }
+}
 
-    /// What it repeats.
-    pub(crate) fn about(self) -> &'static str {
-        match self {}
+/// All numbers of all ranges, each once.
+fn numbers(flag: &str, ranges: &[Range], allowed: RangeInclusive<u32>) -> Result<Vec<u32>, Usage> {
+    let mut all = Vec::new();
+    for range in ranges {
+        for number in (range.begin..=range.end).step_by(range.step as usize) {
+            if !allowed.contains(&number) {
+                let (least, most) = allowed.into_inner();
+                return Err(Usage(format!(
+                    "{flag}: {number} is not in {least}..={most}"
+                )));
+            }
+            if !all.contains(&number) {
+                all.push(number);
+            }
+        }
     }
+    Ok(all)
+}
+
+fn suites() -> impl TypedValueParser<Value = Suite> {
+    PossibleValuesParser::new(Suite::ALL.iter().map(|suite| suite.name()))
+        .map(|name| Suite::find(&name).expect("only known names are let through"))
 }
 
 fn scenarios() -> impl TypedValueParser<Value = Scenario> {
@@ -175,4 +289,108 @@ fn seed() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(1, |since| since.as_nanos() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Only {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn plan(words: &[&str]) -> Result<Plan, String> {
+        use clap::Parser;
+        let words = std::iter::once(&"bench").chain(words);
+        let only = Only::try_parse_from(words).map_err(|error| error.to_string())?;
+        only.args.plan().map_err(|error| error.to_string())
+    }
+
+    fn names(words: &[&str]) -> Vec<String> {
+        plan(words)
+            .unwrap()
+            .scenarios
+            .iter()
+            .map(|s| s.name.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn ranges() {
+        let all = |text: &str| numbers("--threads", &[text.parse().unwrap()], 1..=64).unwrap();
+        assert_eq!(all("8"), [8]);
+        assert_eq!(all("9:36:9"), [9, 18, 27, 36]);
+        assert_eq!(all("1:3"), [1, 2, 3]);
+        for wrong in ["", "x", "1:", "3:1", "1:3:0", "1:2:3:4", "-1"] {
+            assert!(wrong.parse::<Range>().is_err(), "{wrong}");
+        }
+        assert!(numbers("--threads", &["0:3".parse().unwrap()], 1..=64).is_err());
+        // Not a million numbers before the first is refused.
+        assert!(numbers("--threads", &["1:4000000000".parse().unwrap()], 1..=64).is_err());
+    }
+
+    #[test]
+    fn the_default_takes_about_two_minutes_and_quick_a_quarter_of_one() {
+        let secs = |words: &[&str]| plan(words).unwrap().duration().unwrap().as_secs();
+        assert!((90..=125).contains(&secs(&[])), "{}", secs(&[]));
+        assert!(
+            (12..=20).contains(&secs(&["--quick"])),
+            "{}",
+            secs(&["--quick"])
+        );
+    }
+
+    #[test]
+    fn threads_replace_the_scenario_s_own() {
+        assert_eq!(
+            names(&["--scenario", "mixed-8", "--threads", "2:4"]),
+            ["mixed-2", "mixed-3", "mixed-4"]
+        );
+        assert_eq!(
+            names(&["--scenario", "mixed-8,mixed-2", "--threads", "5"]),
+            ["mixed-5"]
+        );
+        assert!(plan(&["--scenario", "uncontended", "--threads", "5"]).is_err());
+    }
+
+    #[test]
+    fn suites_have_their_own_scenarios() {
+        assert_eq!(
+            names(&["--suite", "article"]),
+            ["short-4", "long-8", "burst-8", "hog-6"]
+        );
+        assert_eq!(
+            names(&["--suite", "lock-bench", "--threads", "4"])[0],
+            "many-4x2"
+        );
+        let lots = [
+            "--suite",
+            "parking-lot",
+            "--threads",
+            "1:8:7",
+            "--work-inside",
+            "0,9",
+        ];
+        assert_eq!(names(&lots).len(), 4);
+        assert!(plan(&["--suite", "article", "--scenario", "mixed-2"]).is_err());
+        assert!(plan(&["--suite", "article", "--work-inside", "5"]).is_err());
+        assert!(plan(&["--work-inside", "5"]).is_err());
+    }
+
+    #[test]
+    fn wrong_names_are_answered_with_the_right_ones() {
+        for (flag, valid) in [
+            ("--scenario", "many-32x64"),
+            ("--lock", "usync"),
+            ("--suite", "article"),
+        ] {
+            let error = plan(&[flag, "nothing"]).unwrap_err();
+            assert!(error.contains(valid), "{error}");
+        }
+        for wrong in ["0", "-1", "nan", "1e9", "x"] {
+            assert!(plan(&["--secs", wrong]).is_err(), "{wrong}");
+        }
+    }
 }

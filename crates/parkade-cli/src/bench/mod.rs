@@ -2,64 +2,83 @@
 
 pub(crate) mod args;
 mod format;
+mod html;
 pub(crate) mod noise;
 mod output;
 mod progress;
+mod suites;
 mod table;
 
+use std::io::{ErrorKind, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use parkade_bench::machine::Machine;
 use parkade_bench::report::{Report, SCHEMA, Settings, SubjectVersion};
+use parkade_bench::run::Plan;
 use parkade_bench::stats::Verdict;
+use parkade_bench::subject::SubjectId;
+use parkade_bench::suites::Suite;
 
-use args::{Args, Job, Usage};
+use args::{Args, Usage};
 use output::Target;
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> Result<()> {
-    match args.job()? {
-        Job::List => {
-            print!("{}", table::list());
-            Ok(())
-        }
-        Job::Scenarios(plan) => {
-            let json = args.json.as_deref().map(Target::check).transpose()?;
-            let _noise = args.noise.then(noise::Noise::start).transpose()?;
-            let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-            eprintln!("{}", progress::announce(&plan));
-            let progress = progress::Progress::new(&plan);
-            let scenarios = plan.run(|step| progress.show(step));
-            progress.finish();
-            let report = Report {
-                schema: SCHEMA,
-                kind: "mutex".into(),
-                started_unix: started,
-                machine: Machine::this(),
-                settings: Settings {
-                    secs: plan.time.as_secs_f64(),
-                    rounds: plan.rounds,
-                    noise: args.noise,
-                    seed: plan.seed,
-                },
-                subjects: plan
-                    .subjects
-                    .iter()
-                    .map(|&name| SubjectVersion {
-                        name,
-                        version: name.version(),
-                    })
-                    .collect(),
-                verdict: Verdict::of(&scenarios),
-                scenarios,
-            };
-            print!("{}", table::report(&report));
-            if let Some(target) = json {
-                target.write(&serde_json::to_string_pretty(&report)?)?;
-            }
-            Ok(())
-        }
+    if args.list {
+        return print(&table::list());
+    }
+    let plan = args.plan()?;
+    let json = args.json.as_deref().map(Target::check).transpose()?;
+    let html = args.html.as_deref().map(Target::check).transpose()?;
+    let _noise = args.noise.then(noise::Noise::start).transpose()?;
+    let report = measure(&args, &plan)?;
+    // Files first: a reader who closes the pipe early must not cost the figures.
+    if let Some(target) = json {
+        target.write(&(serde_json::to_string_pretty(&report)? + "\n"))?;
+    }
+    if let Some(target) = html {
+        target.write(&html::render(&report))?;
+    }
+    print(&match args.suite {
+        None => table::report(&report),
+        Some(suite) => suites::report(suite, &report),
+    })
+}
+
+fn measure(args: &Args, plan: &Plan) -> Result<Report> {
+    let started_unix = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    eprintln!("{}", progress::announce(plan));
+    let progress = progress::Progress::new(plan);
+    let scenarios = plan.run(|step| progress.show(step));
+    progress.finish();
+    let with_version = |&name: &SubjectId| SubjectVersion {
+        name,
+        version: name.version(),
+    };
+    Ok(Report {
+        schema: SCHEMA,
+        kind: args.suite.map_or("mutex", Suite::name).into(),
+        started_unix,
+        machine: Machine::this(),
+        settings: Settings {
+            secs: plan.time.as_secs_f64(),
+            ops_per_thread: plan.ops_per_thread,
+            rounds: plan.rounds,
+            noise: args.noise,
+            seed: plan.seed,
+        },
+        subjects: plan.subjects.iter().map(with_version).collect(),
+        verdict: Verdict::of(&scenarios),
+        scenarios,
+    })
+}
+
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        outcome => Ok(outcome?),
     }
 }
 

@@ -1,21 +1,27 @@
 //! Where a run is.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parkade_bench::run::{Plan, Step};
 
 /// One line on what is about to run and for how long.
 pub(crate) fn announce(plan: &Plan) -> String {
-    format!(
-        "{} scenarios, {} locks, {} rounds of {:?}: about {} s",
-        plan.scenarios.len(),
-        plan.subjects.len(),
-        plan.rounds,
-        plan.time,
-        plan.duration().as_secs_f64().ceil(),
-    )
+    let (scenarios, locks, rounds) = (plan.scenarios.len(), plan.subjects.len(), plan.rounds);
+    let what = format!("{scenarios} scenarios, {locks} locks, {rounds} rounds");
+    match (plan.duration(), plan.ops_per_thread) {
+        (Some(all), _) => {
+            format!(
+                "{what} of {:?}: about {:.0} s",
+                plan.time,
+                all.as_secs_f64().max(1.0)
+            )
+        }
+        (None, ops) => format!(
+            "{what} of {} operations per thread",
+            ops.unwrap_or_default()
+        ),
+    }
 }
 
 /// A bar on a terminal, otherwise a line for each scenario.
@@ -28,8 +34,8 @@ impl Progress {
         if !std::io::stderr().is_terminal() {
             return Progress(None);
         }
-        let bar = ProgressBar::new(millis(plan.duration()));
-        let style = ProgressStyle::with_template("[{wide_bar}] {percent:>3} %  {msg}  {eta} left")
+        let bar = ProgressBar::new(plan.steps());
+        let style = ProgressStyle::with_template("[{wide_bar}] {pos}/{len}  {msg}  {eta} left")
             .expect("the template is correct")
             .progress_chars("=> ");
         bar.set_style(style);
@@ -43,11 +49,11 @@ impl Progress {
             rounds,
             scenario,
             subject,
-            spent,
+            before,
         } = step;
         match (&self.0, subject) {
             (Some(bar), Some(subject)) => {
-                bar.set_position(millis(spent));
+                bar.set_position(before);
                 let name = &scenario.name;
                 bar.set_message(format!("round {round}/{rounds}  {name:<12} {subject:<16}"));
             }
@@ -62,8 +68,4 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

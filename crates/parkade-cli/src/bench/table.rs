@@ -8,6 +8,7 @@ use parkade_bench::report::{Report, ScenarioReport};
 use parkade_bench::scenario;
 use parkade_bench::stats::{CellSummary, MarkResult, ScenarioSummary, Verdict};
 use parkade_bench::subject::SubjectId;
+use parkade_bench::suites::Suite;
 
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
 
@@ -22,7 +23,7 @@ pub(crate) fn list() -> String {
         let _ = writeln!(text, "  {id:<17} {}", id.version());
     }
     text.push_str("\nSuites:\n");
-    for suite in super::args::Suite::ALL {
+    for suite in Suite::ALL {
         let _ = writeln!(text, "  {:<14} {}", suite.name(), suite.about());
     }
     text
@@ -30,21 +31,7 @@ pub(crate) fn list() -> String {
 
 /// The whole report.
 pub(crate) fn report(report: &Report) -> String {
-    let mut text = String::new();
-    let machine = &report.machine;
-    let _ = writeln!(
-        text,
-        "{} processors, {}, {} {}{}",
-        machine.cpus,
-        machine.cpu_model,
-        machine.system,
-        machine.kernel,
-        if report.settings.noise {
-            ", one of them kept busy by an unrelated process"
-        } else {
-            ""
-        },
-    );
+    let mut text = heading(report);
     for scenario in &report.scenarios {
         text.push_str(&section(report, scenario));
     }
@@ -54,7 +41,22 @@ pub(crate) fn report(report: &Report) -> String {
     text
 }
 
-fn section(report: &Report, scenario: &ScenarioReport) -> String {
+/// Where and how the figures came about.
+pub(crate) fn heading(report: &Report) -> String {
+    let machine = &report.machine;
+    let noise = if report.settings.noise {
+        ", an unrelated busy process beside it"
+    } else {
+        ""
+    };
+    format!(
+        "{} processors, {}, {} {}; medians of {} rounds{noise}\n",
+        machine.cpus, machine.cpu_model, machine.system, machine.kernel, report.settings.rounds,
+    )
+}
+
+/// One scenario.
+pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let summary = ScenarioSummary::of(scenario);
     let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
     let contended = summary.cells.iter().any(|cell| cell.waits.is_some());
@@ -80,7 +82,7 @@ const CONTENDED: &[&str] = &[
     "lock",
     "ops/s",
     "vs best",
-    "thread min..max",
+    "thread min .. max",
     "spread",
     "cpu/op",
     "csw/op",
@@ -107,7 +109,7 @@ fn contended_row(cell: &CellSummary) -> Vec<String> {
     vec![
         rate(cell.ops_per_sec),
         or_dash(cell.ratio, ratio),
-        format!("{}..{}", rate(cell.slowest), rate(cell.fastest)),
+        format!("{} .. {}", rate(cell.slowest), rate(cell.fastest)),
         percent(cell.spread),
         or_dash(cell.cpu_ns, duration),
         or_dash(cell.switches, per_op),
@@ -218,7 +220,7 @@ fn mark_row(result: &MarkResult) -> Vec<String> {
 }
 
 /// A lock with its version, where the name does not say it.
-fn label(report: &Report, subject: SubjectId) -> String {
+pub(crate) fn label(report: &Report, subject: SubjectId) -> String {
     let version = report.subjects.iter().find(|known| known.name == subject);
     match (subject, version) {
         (SubjectId::ParkingLot012 | SubjectId::ParkingLot013, Some(known)) => {

@@ -1,0 +1,105 @@
+//! Tables of the published benchmarks, in their own units.
+
+use std::fmt::Write;
+
+use parkade_bench::report::{Report, ScenarioReport};
+use parkade_bench::suites::article::{self, Figure};
+use parkade_bench::suites::{Suite, lock_bench, parking_lot};
+
+use super::format::{or_dash, ratio};
+use super::table::{align_right, heading, label, new_table, section};
+
+/// The whole report of a suite.
+pub(crate) fn report(suite: Suite, report: &Report) -> String {
+    let mut text = heading(report);
+    for scenario in &report.scenarios {
+        text.push_str(&match suite {
+            Suite::Article => section(report, scenario),
+            Suite::LockBench => lock_bench_section(report, scenario),
+            Suite::ParkingLot => parking_lot_section(report, scenario),
+        });
+    }
+    if suite == Suite::Article {
+        text.push_str(&findings(&report.scenarios));
+    }
+    text
+}
+
+fn findings(scenarios: &[ScenarioReport]) -> String {
+    let mut table = new_table();
+    table.set_header([
+        "the article's finding",
+        "published",
+        "here: std against parking_lot 0.12",
+        "here: std against parkade",
+    ]);
+    for finding in article::findings(scenarios) {
+        table.add_row([
+            finding.what.to_owned(),
+            finding.published.to_owned(),
+            or_dash(finding.here, figure),
+            or_dash(finding.parkade, figure),
+        ]);
+    }
+    align_right(&mut table);
+    format!("\nWhat the article found\n{table}\n")
+}
+
+fn figure(figure: Figure) -> String {
+    match figure {
+        Figure::Pair(std, other) => {
+            format!("{:.1} % and {:.1} %", std * 100.0, other * 100.0)
+        }
+        Figure::Times(times) => ratio(times),
+        Figure::Gain(gain) => format!("{:+.1} %", gain * 100.0),
+    }
+}
+
+fn lock_bench_section(report: &Report, scenario: &ScenarioReport) -> String {
+    let ops = report.settings.ops_per_thread.unwrap_or(u64::MAX);
+    let mut table = new_table();
+    table.set_header(["lock", "avg", "min", "max", "unfinished"]);
+    for cell in &scenario.cells {
+        let Some(times) = lock_bench::times(cell, ops) else {
+            continue;
+        };
+        let millis = |value: f64| format!("{value:.2} ms");
+        table.add_row([
+            label(report, cell.subject),
+            millis(times.avg_ms),
+            millis(times.min_ms),
+            millis(times.max_ms),
+            if times.unfinished == 0 {
+                String::new()
+            } else {
+                times.unfinished.to_string()
+            },
+        ]);
+    }
+    align_right(&mut table);
+    let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
+    let _ = writeln!(text, "{table}");
+    text
+}
+
+fn parking_lot_section(report: &Report, scenario: &ScenarioReport) -> String {
+    let mut table = new_table();
+    table.set_header(["lock", "average", "median", "std. dev.", "all threads"]);
+    for cell in &scenario.cells {
+        let Some(rates) = parking_lot::kilohertz(cell) else {
+            continue;
+        };
+        let kilohertz = |value: f64| format!("{value:.1} kHz");
+        table.add_row([
+            label(report, cell.subject),
+            kilohertz(rates.average),
+            kilohertz(rates.median),
+            kilohertz(rates.stddev),
+            kilohertz(rates.average * f64::from(scenario.threads)),
+        ]);
+    }
+    align_right(&mut table);
+    let mut text = format!("\n{}; per thread:\n", scenario.description);
+    let _ = writeln!(text, "{table}");
+    text
+}
