@@ -36,7 +36,7 @@ pub(crate) fn ratio(value: f64) -> String {
     match value {
         v if v >= 99.5 => format!("{v:.0}x"),
         v if v >= 9.95 => format!("{v:.1}x"),
-        v if v >= 0.0995 || v == 0.0 => format!("{v:.2}x"),
+        v if v >= 0.00995 || v == 0.0 => format!("{v:.2}x"),
         v => format!("{v:.4}x"),
     }
 }

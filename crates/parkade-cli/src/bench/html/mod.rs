@@ -1,6 +1,398 @@
-//! stub
-use parkade_bench::report::Report;
-/// stub
-pub(crate) fn render(_: &Report) -> String {
-    String::new()
+//! The report as one page: no script, no network, light and dark.
+
+mod chart;
+mod scale;
+
+use std::fmt::Write;
+
+use parkade_bench::report::{Report, ScenarioReport};
+use parkade_bench::scenario::Role;
+use parkade_bench::stats::{CellSummary, ScenarioSummary, Verdict};
+use parkade_bench::subject::SubjectId;
+
+use super::format::{duration, or_dash, per_op, percent, rate, ratio};
+use super::table::label;
+use chart::{Axis, Series};
+use scale::Kind;
+
+/// The page.
+pub(crate) fn render(report: &Report) -> String {
+    let mut page =
+        String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+    let _ = writeln!(
+        page,
+        "<title>Parkade bench: {}</title>",
+        escape(&report.kind)
+    );
+    let _ = writeln!(
+        page,
+        "<style>\n{}</style>\n</head>\n<body>",
+        include_str!("style.css")
+    );
+    page.push_str(&head(report));
+    if let Some(verdict) = &report.verdict {
+        page.push_str(&marks(verdict));
+    }
+    let summaries: Vec<(&ScenarioReport, ScenarioSummary)> = report
+        .scenarios
+        .iter()
+        .map(|s| (s, ScenarioSummary::of(s)))
+        .collect();
+    page.push_str(&overview(&summaries));
+    page.push_str(&scaling(&summaries));
+    for (scenario, summary) in &summaries {
+        page.push_str(&section(report, scenario, summary));
+    }
+    page.push_str("</body>\n</html>\n");
+    page
+}
+
+fn head(report: &Report) -> String {
+    let (machine, settings) = (&report.machine, &report.settings);
+    let mut text = format!("<h1>Parkade bench: {}</h1>\n", escape(&report.kind));
+    let time = match settings.ops_per_thread {
+        Some(ops) => format!("{ops} operations per thread"),
+        None => format!("{} s", settings.secs),
+    };
+    let noise = if settings.noise {
+        ", an unrelated busy process beside it"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        text,
+        "<p class=\"faint\">{} processors ({}), {} {}; {} rounds of {time} for each lock and \
+         scenario, interleaved{noise}; figures are medians of rounds. Waits by {}.</p>",
+        machine.cpus,
+        escape(&machine.cpu_model),
+        escape(&machine.system),
+        escape(&machine.kernel),
+        settings.rounds,
+        escape(&machine.clock),
+    );
+    text.push_str("<div class=\"legend\">");
+    for subject in &report.subjects {
+        let _ = write!(
+            text,
+            "<span>{}{}</span>",
+            chart::symbol(subject.name),
+            escape(&label(report, subject.name))
+        );
+    }
+    text.push_str("</div>\n");
+    text
+}
+
+fn marks(verdict: &Verdict) -> String {
+    let mut text = String::from("<h2>Against the best and the fairest rival</h2>\n<p>");
+    if let Some(mean) = verdict.geometric_mean {
+        let _ = write!(text, "Geometric mean of throughput <b>{}</b>", ratio(mean));
+    }
+    if let Some((name, least)) = &verdict.minimum {
+        let _ = write!(text, ", least <b>{}</b> ({})", ratio(*least), escape(name));
+    }
+    text.push_str(
+        ". The fairest rival has the shortest longest wait among those with at least half of the \
+         best rival's throughput.</p>\n<div class=\"scroll\"><table>\n<tr><th>scenario</th>\
+         <th>throughput</th><th>mark</th><th>best rival</th><th>longest wait</th><th>mark</th>\
+         <th>fairest rival</th></tr>\n",
+    );
+    for result in &verdict.results {
+        let class = |reached| if reached { "good" } else { "bad" };
+        let hog = if result.starves_hog {
+            " (starves the hog)"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            text,
+            "<tr><td>{}</td><td class=\"{}\">{}{hog}</td><td>&ge; {}</td><td>{}</td>\
+             <td class=\"{}\">{}</td><td>{}</td><td>{}</td></tr>",
+            escape(&result.scenario),
+            class(result.throughput_reached()),
+            ratio(result.throughput),
+            ratio(result.mark.throughput),
+            result.best_rival,
+            class(result.wait_reached()),
+            or_dash(result.wait, ratio),
+            or_dash(result.mark.wait, |mark| format!("&le; {}", ratio(mark))),
+            or_dash(result.fairest_rival, |rival| rival.to_string()),
+        );
+    }
+    text.push_str("</table></div>\n");
+    text
+}
+
+fn overview(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
+    let rows: Vec<(&str, Vec<(SubjectId, f64)>)> = summaries
+        .iter()
+        .map(|(scenario, summary)| {
+            let ratios = summary
+                .cells
+                .iter()
+                .filter_map(|c| Some((c.subject, c.ratio?)));
+            (&*scenario.name, ratios.collect::<Vec<_>>())
+        })
+        .filter(|(_, ratios)| !ratios.is_empty())
+        .collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<h2>Throughput in parts of the best rival's</h2>\n<figure>{}</figure>\n",
+        chart::ratios(&rows, ratio)
+    )
+}
+
+const THREADS: Axis = Axis {
+    title: "threads",
+    kind: Kind::Log,
+    write: |threads| format!("{threads:.0}"),
+};
+const THROUGHPUT: Axis = Axis {
+    title: "operations per second",
+    kind: Kind::Log,
+    write: rate,
+};
+const LONGEST: Axis = Axis {
+    title: "longest wait",
+    kind: Kind::Log,
+    write: duration,
+};
+const FAIRNESS: Axis = Axis {
+    title: "slowest thread in parts of the fastest",
+    kind: Kind::Linear,
+    write: percent,
+};
+
+/// Throughput, fairness and waits by threads, for every workload measured with at least three
+/// numbers of threads.
+fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
+    let mut families: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (index, (scenario, _)) in summaries.iter().enumerate() {
+        let Some((base, _)) = scenario.name.rsplit_once('-') else {
+            continue;
+        };
+        match families.iter_mut().find(|(known, _)| *known == base) {
+            Some((_, members)) => members.push(index),
+            None => families.push((base, vec![index])),
+        }
+    }
+    let mut text = String::new();
+    for (base, mut members) in families {
+        members.sort_by_key(|&index| summaries[index].0.threads);
+        members.dedup_by_key(|index| summaries[*index].0.threads);
+        if members.len() < 3 {
+            continue;
+        }
+        let ticks: Vec<f64> = members
+            .iter()
+            .map(|&i| f64::from(summaries[i].0.threads))
+            .collect();
+        let series = |of: fn(&CellSummary) -> Option<f64>| -> Vec<Series> {
+            let subjects = summaries[members[0]]
+                .1
+                .cells
+                .iter()
+                .map(|cell| cell.subject);
+            subjects
+                .map(|subject| {
+                    let point = |&index: &usize| {
+                        let (scenario, summary) = &summaries[index];
+                        Some((f64::from(scenario.threads), of(summary.cell(subject)?)?))
+                    };
+                    Series {
+                        subject,
+                        points: members.iter().filter_map(point).collect(),
+                    }
+                })
+                .collect()
+        };
+        let _ = writeln!(
+            text,
+            "<h2>Scaling by threads: {}</h2>\n<div class=\"charts\">",
+            escape(base)
+        );
+        let throughput = series(|cell| Some(cell.ops_per_sec));
+        text.push_str(&figure(
+            "Throughput",
+            &chart::lines(THREADS, THROUGHPUT, &throughput, &ticks),
+        ));
+        let longest = series(|cell| cell.waits.map(|waits| waits.max));
+        text.push_str(&figure(
+            "Longest wait",
+            &chart::lines(THREADS, LONGEST, &longest, &ticks),
+        ));
+        let fairness = series(|cell| Some(cell.share));
+        text.push_str(&figure(
+            "Fairness",
+            &chart::lines(THREADS, FAIRNESS, &fairness, &ticks),
+        ));
+        text.push_str("</div>\n");
+    }
+    text
+}
+
+fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary) -> String {
+    let role = if scenario.role == Role::Scaling {
+        ", for the scaling curve"
+    } else {
+        ""
+    };
+    let mut text = format!(
+        "<h2 id=\"{0}\">{0}</h2>\n<p class=\"faint\">{1}{role}</p>\n<div class=\"charts\">\n",
+        escape(&scenario.name),
+        escape(&scenario.description),
+    );
+    if summary.cells.iter().any(|cell| cell.waits.is_some()) {
+        text.push_str(&contended_charts(scenario, summary));
+    } else {
+        let costs: Vec<_> = summary
+            .cells
+            .iter()
+            .map(|cell| (cell.subject, 1e9 / cell.ops_per_sec))
+            .collect();
+        text.push_str(&figure(
+            "Time per lock and unlock",
+            &chart::bars(&costs, duration),
+        ));
+    }
+    text.push_str("</div>\n");
+    text.push_str(&table(report, summary));
+    text
+}
+
+fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary) -> String {
+    let points = |of: fn(&CellSummary) -> Option<(f64, f64)>| -> Vec<Series> {
+        let series = |cell: &CellSummary| {
+            Some(Series {
+                subject: cell.subject,
+                points: vec![of(cell)?],
+            })
+        };
+        summary.cells.iter().filter_map(series).collect()
+    };
+    let fairness = points(|cell| Some((cell.ops_per_sec, cell.share)));
+    let longest = points(|cell| Some((cell.ops_per_sec, cell.waits?.max)));
+    let mut text = figure(
+        "Throughput and fairness (best: top right)",
+        &chart::scatter(THROUGHPUT, FAIRNESS, &fairness),
+    );
+    text.push_str(&figure(
+        "Throughput and longest wait (best: bottom right)",
+        &chart::scatter(THROUGHPUT, LONGEST, &longest),
+    ));
+    // 1 / (1 - quantile): every nine more has the same length on a logarithmic axis.
+    let rarity = |quantile: f64| 1.0 / (1.0 - quantile);
+    let waits: Vec<Series> = scenario
+        .cells
+        .iter()
+        .map(|cell| Series {
+            subject: cell.subject,
+            points: cell
+                .wait_quantiles
+                .iter()
+                .filter(|point| point.quantile >= 0.5)
+                .map(|point| (rarity(point.quantile), point.ns.max(1) as f64))
+                .collect(),
+        })
+        .filter(|series| !series.points.is_empty())
+        .collect();
+    let most = waits
+        .iter()
+        .flat_map(|s| &s.points)
+        .map(|p| p.0)
+        .fold(0.0, f64::max);
+    let ticks: Vec<f64> = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]
+        .into_iter()
+        .map(rarity)
+        .filter(|tick| *tick <= most * 1.01)
+        .collect();
+    text.push_str(&figure(
+        "Waits",
+        &chart::lines(PERCENTILE, WAIT, &waits, &ticks),
+    ));
+    text
+}
+
+const WAIT: Axis = Axis {
+    title: "wait",
+    kind: Kind::Log,
+    write: duration,
+};
+const PERCENTILE: Axis = Axis {
+    title: "percentile",
+    kind: Kind::Log,
+    write: |rarity| {
+        let percent = (1.0 - 1.0 / rarity) * 100.0;
+        let text = format!("p{percent:.3}");
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    },
+};
+
+fn figure(title: &str, svg: &str) -> String {
+    format!("<figure><figcaption>{title}</figcaption>{svg}</figure>\n")
+}
+
+fn table(report: &Report, summary: &ScenarioSummary) -> String {
+    let hog = summary.cells.iter().any(|cell| cell.hog.is_some());
+    let mut text = String::from(
+        "<div class=\"scroll\"><table>\n<tr><th>lock</th><th>ops/s</th><th>vs best</th>\
+         <th>slowest thread</th><th>fastest</th><th>spread</th><th>cpu/op</th><th>switches/op</th>\
+         <th>wait p50</th><th>p99</th><th>p99.9</th><th>longest</th><th>of all rounds</th>",
+    );
+    if hog {
+        text.push_str("<th>hog ops/s</th><th>hog's share of time</th>");
+    }
+    text.push_str("</tr>\n");
+    for cell in &summary.cells {
+        let wait = |of: fn(&parkade_bench::stats::WaitSummary) -> f64| {
+            or_dash(cell.waits.as_ref().map(of), duration)
+        };
+        let mut row = vec![
+            escape(&label(report, cell.subject)),
+            rate(cell.ops_per_sec),
+            or_dash(cell.ratio, ratio),
+            rate(cell.slowest),
+            rate(cell.fastest),
+            percent(cell.spread),
+            or_dash(cell.cpu_ns, duration),
+            or_dash(cell.switches, per_op),
+            wait(|w| w.p50),
+            wait(|w| w.p99),
+            wait(|w| w.p999),
+            wait(|w| w.max),
+            wait(|w| w.max_of_all),
+        ];
+        if hog {
+            row.push(or_dash(cell.hog, |hog| rate(hog.ops_per_sec)));
+            row.push(or_dash(cell.hog, |hog| percent(hog.share)));
+        }
+        let _ = writeln!(
+            text,
+            "<tr class=\"{}\"><td>{}</td></tr>",
+            chart::class(cell.subject),
+            row.join("</td><td>")
+        );
+    }
+    text.push_str("</table></div>\n");
+    text
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn markup_in_names_is_text() {
+        assert_eq!(escape("a<b & \"c\">"), "a&lt;b &amp; &quot;c&quot;&gt;");
+    }
 }

@@ -1,0 +1,256 @@
+//! The program as its users meet it.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn bench(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parkade"))
+        .arg("bench")
+        .args(args)
+        .output()
+        .expect("the program starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Whether a run has begun: the first thing it says.
+fn has_run(output: &Output) -> bool {
+    stderr(output).contains("rounds of")
+}
+
+fn path(dir: &Path, name: &str) -> String {
+    dir.join(name).to_str().expect("a readable path").to_owned()
+}
+
+#[test]
+fn list_names_scenarios_locks_and_suites() {
+    let output = bench(&["--list"]);
+    assert!(output.status.success());
+    for name in [
+        "empty-loop",
+        "many-32x1000",
+        "mixed-64",
+        "parking_lot-0.13",
+        "5.6.2",
+        "article",
+    ] {
+        assert!(stdout(&output).contains(name), "{name} is missing");
+    }
+}
+
+#[test]
+fn wrong_names_end_with_2_and_the_right_names() {
+    for (args, valid) in [
+        (["--scenario", "shortt-2"], "short-2"),
+        (["--lock", "spin"], "parking_lot-0.12"),
+        (["--suite", "folly"], "lock-bench"),
+        (["--threads", "8:2"], "the end comes before the begin"),
+        (["--threads", "0"], "not in 1.."),
+        (["--secs", "0"], "not in 0.001..=3600"),
+        (["--rounds", "0"], "not in 1..=1000"),
+        (["--work-inside", "3"], "--suite"),
+    ] {
+        let output = bench(&args);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(
+            stderr(&output).contains(valid),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert!(!has_run(&output));
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_fails_before_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = path(dir.path(), "missing/report.json");
+    let directory = dir.path().to_str().unwrap().to_owned();
+    for (flag, target) in [
+        ("--json", &missing),
+        ("--html", &missing),
+        ("--json", &directory),
+    ] {
+        let output = bench(&["--quick", flag, target]);
+        assert_eq!(output.status.code(), Some(1));
+        let message = stderr(&output);
+        assert!(
+            message.contains("cannot write the report") && message.contains(target),
+            "{message}"
+        );
+        assert!(!has_run(&output), "{message}");
+    }
+}
+
+#[test]
+fn a_short_run_writes_both_reports() {
+    let dir = tempfile::tempdir().unwrap();
+    let (json, html) = (path(dir.path(), "x.json"), path(dir.path(), "x.html"));
+    std::fs::write(&json, "an older report").unwrap();
+    let output = bench(&[
+        "--scenario",
+        "uncontended,mixed-2,hog-6",
+        "--secs",
+        "0.02",
+        "--rounds",
+        "2",
+        "--noise",
+        "--json",
+        &json,
+        "--html",
+        &html,
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("geometric mean"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(
+        stderr(&output).contains("round 2/2: hog-6 done"),
+        "{}",
+        stderr(&output)
+    );
+
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    assert_eq!(report["schema"], 1);
+    assert_eq!(report["settings"]["noise"], true);
+    let subjects = report["subjects"].as_array().unwrap();
+    assert!(
+        subjects
+            .iter()
+            .any(|s| s["name"] == "saa" && s["version"] == "5.6.2")
+    );
+    let scenarios = report["scenarios"].as_array().unwrap();
+    assert_eq!(scenarios.len(), 3);
+    for scenario in scenarios {
+        let cells = scenario["cells"].as_array().unwrap();
+        assert_eq!(cells.len(), subjects.len());
+        for cell in cells {
+            let rounds = cell["rounds"].as_array().unwrap();
+            assert_eq!(rounds.len(), 2);
+            let contended = scenario["threads"] != 1;
+            assert!(
+                rounds
+                    .iter()
+                    .all(|round| round["waits"].is_object() == contended)
+            );
+            assert!(
+                rounds
+                    .iter()
+                    .all(|round| round["secs"].as_f64().unwrap() >= 0.02)
+            );
+        }
+    }
+    assert_eq!(report["verdict"]["results"].as_array().unwrap().len(), 3);
+
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+    assert!(page.contains("prefers-color-scheme: dark"));
+    for elsewhere in ["<script", "<link", "<img", "@import", "url(", "src="] {
+        assert!(!page.contains(elsewhere), "the page needs {elsewhere}");
+    }
+    assert!(
+        !page.contains("NaN") && !page.contains("inf"),
+        "a figure is missing"
+    );
+    // Nothing is left of the temporary files.
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn one_lock_alone_has_no_ratios() {
+    let output = bench(&[
+        "--scenario",
+        "mixed-2",
+        "--lock",
+        "parkade",
+        "--secs",
+        "0.02",
+        "--rounds",
+        "1",
+    ]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stdout(&output).contains("geometric mean"));
+    assert!(!stdout(&output).contains("best rival"));
+}
+
+#[test]
+fn suites_speak_their_own_units() {
+    let article = bench(&["--suite", "article", "--secs", "0.02", "--rounds", "1"]);
+    assert!(
+        stdout(&article).contains("95.3 % and 1.9 %"),
+        "{}",
+        stderr(&article)
+    );
+    let parking_lot = bench(&[
+        "--suite",
+        "parking-lot",
+        "--threads",
+        "1:3:2",
+        "--work-inside",
+        "5",
+        "--secs",
+        "0.02",
+        "--rounds",
+        "1",
+        "--lock",
+        "pl-0.12,std",
+    ]);
+    assert!(
+        stdout(&parking_lot).contains(" kHz"),
+        "{}",
+        stderr(&parking_lot)
+    );
+    let lock_bench = bench(&["--suite", "lock-bench", "--threads", "2", "--rounds", "1"]);
+    assert!(
+        stdout(&lock_bench).contains("many-2x64"),
+        "{}",
+        stderr(&lock_bench)
+    );
+    assert!(stdout(&lock_bench).contains(" ms"));
+}
+
+/// Interrupted in the middle, a run leaves an older report as it was, and nothing else.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_the_older_report() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = path(dir.path(), "x.json");
+    std::fs::write(&json, "an older report").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_parkade"))
+        .args([
+            "bench",
+            "--scenario",
+            "mixed-2",
+            "--secs",
+            "60",
+            "--json",
+            &json,
+        ])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first line says that the run is about to begin, so the file has been looked at.
+    let mut line = String::new();
+    let mut stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    std::io::BufRead::read_line(&mut stderr, &mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(line.contains("rounds of"), "{line}");
+    assert_eq!(std::fs::read_to_string(&json).unwrap(), "an older report");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
