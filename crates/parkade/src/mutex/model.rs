@@ -5,7 +5,7 @@ use crate::model::{Claims, Shared, explore, spawn};
 use loom::sync::{Arc, atomic::AtomicU32};
 use parkade_core::shim::Ordering::Relaxed;
 
-/// covers: M1 R1 A1 A2 P1 P2 (exclusion; asymmetric release against an announcement)
+/// covers: M1 R0 R1 A1 A2 P1 P2 (asymmetric release against an announcement)
 #[test]
 fn model_asymmetric() {
     explore(4, Claims::Never, || {
@@ -88,7 +88,7 @@ fn model_claim() {
     });
 }
 
-/// covers: P3 M3 (a waiter's deadline races its wake, with another waiter behind it)
+/// covers: P1 P3 P4 M3 (a waiter's deadline races its wake, with another waiter behind it)
 #[test]
 fn model_depart() {
     for claims in [Claims::Never, Claims::Always] {
@@ -111,7 +111,7 @@ fn model_depart() {
     }
 }
 
-/// covers: C1 P3 (a designated thread gives up while awake; point 3 of the hazards: it passes on)
+/// covers: C1 P3 P4 (a designated thread gives up while awake; point 3 of the hazards: it passes on)
 #[test]
 fn model_designated_gives_up() {
     for claims in [Claims::Never, Claims::Always] {

@@ -96,8 +96,9 @@ const BORN: u8 = if cfg!(any(target_os = "linux", loom)) {
     SYMMETRIC | FENCED
 };
 
-/// What a release does; see [`TRANSITIONS`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A row of [`TRANSITIONS`].
+#[cfg(test)]
+#[derive(Debug)]
 pub(super) struct Transition {
     pub(super) id: &'static str,
     pub(super) from_to: &'static str,
@@ -105,6 +106,7 @@ pub(super) struct Transition {
     pub(super) models: &'static str,
 }
 
+#[cfg(test)]
 const fn row(
     id: &'static str,
     from_to: &'static str,
@@ -120,12 +122,13 @@ const fn row(
 }
 
 /// Every change of the word. `id` is what comments and models cite.
+#[cfg(test)]
 pub(super) const TRANSITIONS: &[Transition] = &[
     row(
         "M1",
         "locked: FREE -> HELD",
         "anybody; Acquire",
-        "exclusion",
+        "asymmetric",
     ),
     row(
         "M2",
@@ -143,7 +146,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "R0",
         "locked: HELD -> FREE",
         "the holder, in R1 and R2; Release",
-        "exclusion",
+        "asymmetric",
     ),
     row(
         "R1",
@@ -245,6 +248,7 @@ impl Queue {
         self.0 & (PARKED | WAKING) != 0
     }
     /// Whether the bits agree with each other ("Legal words").
+    #[cfg(test)]
     pub(super) fn is_legal(self) -> bool {
         let known = self.0 & !(PARKED | WAKING | CLAIM | SYMMETRIC | FENCED) == 0;
         let announced = self.symmetric() || self.is_quiet();
@@ -331,6 +335,21 @@ impl Word {
         }
     }
 
+    /// For tests: any word at all.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn of(locked: u8, queue: u8) -> Word {
+        Word {
+            locked: AtomicU8::new(locked),
+            queue: AtomicU8::new(queue),
+        }
+    }
+
+    /// For tests: the two bytes.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn bytes(&self) -> (u8, u8) {
+        (self.locked.load(Relaxed), self.queue.load(Relaxed))
+    }
+
     /// For models: as after an announcement and its fence.
     #[cfg(all(test, loom))]
     pub(super) fn make_symmetric(&self) {
@@ -395,12 +414,18 @@ impl Word {
         self.queue.fetch_and(!(WAKING | CLAIM), Relaxed);
     }
 
+    /// R0: HELD -> FREE.
+    #[inline(always)]
+    fn free(&self) {
+        self.locked.store(FREE, R0.get());
+    }
+
     /// R1: HELD -> FREE with a plain store, for a holder that saw a quiet queue; `false` if the
     /// queue is no longer quiet, and then the caller must take the bucket lock (S2).
     #[inline(always)]
     #[must_use]
     pub(super) fn release_asymmetric(&self) -> bool {
-        self.locked.store(FREE, R0.get());
+        self.free();
         fence::compiler_only();
         self.queue().is_quiet()
     }
@@ -408,7 +433,7 @@ impl Word {
     /// R2: HELD -> FREE for a holder that saw `queue`; returns what the queue was afterwards (S1).
     #[must_use]
     pub(super) fn release_symmetric(&self, Queue(mut queue): Queue) -> Queue {
-        self.locked.store(FREE, R0.get());
+        self.free();
         // Replacing the byte by itself is a read-modify-write that changes nothing. (Adding zero
         // would be one too, but compilers turn it into a fence and a load.)
         while let Err(now) = self.queue.compare_exchange(queue, queue, R2.get(), Relaxed) {
