@@ -9,8 +9,8 @@ mod support;
 
 use std::{
     sync::{
-        Barrier, Mutex as StdMutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        Mutex as StdMutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread,
     time::{Duration, Instant},
@@ -31,26 +31,32 @@ fn longest_wait<R: FullMutex>(hogs: usize, victims: usize, rounds: usize, hold: 
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let lock = Mutex::<R, _>::new(Witness::new());
     let stop = AtomicBool::new(false);
-    let start = Barrier::new(hogs + victims);
+    let sections = AtomicUsize::new(0);
     let watchdog = Watchdog::new(format!("{hogs} hogs, {victims} victims, {hold:?}"), victims);
 
     thread::scope(|scope| {
         for _ in 0..hogs {
             scope.spawn(|| {
-                start.wait();
                 while !stop.load(Relaxed) {
-                    lock.lock().section(|| hold.spend());
+                    lock.lock().section(|| {
+                        sections.fetch_add(1, Relaxed);
+                        hold.spend();
+                    });
                 }
             });
         }
         let victims: Vec<_> = (0..victims)
             .map(|index| {
                 let progress = watchdog.thread(index);
-                let (lock, start) = (&lock, &start);
+                let (lock, sections) = (&lock, &sections);
                 scope.spawn(move || {
-                    start.wait();
                     let mut longest = Duration::ZERO;
                     for _ in 0..rounds {
+                        // A hog has the lock when this wait begins, or had it a moment ago.
+                        let seen = sections.load(Relaxed);
+                        while sections.load(Relaxed) == seen {
+                            thread::yield_now();
+                        }
                         let before = Instant::now();
                         let mut guard = lock.lock();
                         longest = longest.max(before.elapsed());

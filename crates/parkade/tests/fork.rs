@@ -15,7 +15,7 @@ use std::{
 };
 
 use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
-use support::{FullMutex, Watchdog, Witness, busy, parked_on};
+use support::{FullMutex, Watchdog, Witness, busy, parked_on, wait_until};
 
 const ROUNDS: usize = 200;
 const HAMMERS: usize = 4;
@@ -149,9 +149,17 @@ fn child_of_the_holder<R: FullMutex>() {
                 thread::yield_now();
             }
             let mut guard = Some(lock.lock());
-            // With the pause all of the others are parked, without it some are on their way.
-            if round % 2 == 0 {
-                thread::sleep(Duration::from_micros(200));
+            match round % 3 {
+                // Some of the others are on their way into the queue.
+                0 => {}
+                // All of the others are parked.
+                1 => wait_until(|| parked_on(lock).len() == HAMMERS),
+                // One of the others has been woken, but finds the lock taken again.
+                _ => {
+                    wait_until(|| parked_on(lock).len() == HAMMERS);
+                    drop(guard.take());
+                    guard = Some(lock.lock());
+                }
             }
             match fork() {
                 Side::Child => child(|| {
