@@ -85,7 +85,7 @@ const STEPS: &[Step] = &[
     },
     Step {
         name: "instructions",
-        about: "the fast path beats every rival's",
+        about: "the fast path costs less than any rival's",
         run: count,
     },
     Step {

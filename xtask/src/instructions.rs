@@ -1,7 +1,10 @@
 //! `cargo xtask instructions`: what an uncontended lock and unlock executes.
 //!
 //! Time cannot gate a build on a shared machine, a count of instructions can: it is the same in
-//! every run. Ours may not be greater than that of the best rival.
+//! every run. The plain count alone would mislead: a release that is a store and a second look at
+//! the queue has more instructions than one that is a locked one, and takes half the time. So each
+//! locked instruction counts as [`LOCKED`] plain ones, and our sum may not exceed the best rival's.
+//! Nor may our plain count creep upwards beyond [`PLAIN_MAX`].
 
 use std::{fs, process::Command};
 
@@ -12,6 +15,11 @@ const PREFIX: &str = "lock_unlock_";
 const OURS: &str = "parkade";
 /// Rows that are not rivals: what a call alone costs, and our other lock.
 const NOT_RIVALS: [&str; 3] = ["nothing", "parkade", "parkade_fair"];
+/// What a locked instruction costs, in plain ones: about 5 ns when nobody else has the line, as the
+/// time of a loop of them shows, at two plain instructions a cycle (a guess, and a low one).
+const LOCKED: f64 = 20.0;
+/// Instructions that our lock and unlock had when this was last set, call and return included.
+const PLAIN_MAX: f64 = 14.0;
 /// Two numbers of calls; what comes once, such as the linking of a symbol, is not in the difference.
 const CALLS: [u64; 2] = [1_000, 3_000];
 
@@ -36,6 +44,13 @@ struct Count {
     instructions: f64,
     /// Locked instructions that its function contains, where that can be seen: not in calls.
     locked: Option<usize>,
+}
+
+impl Count {
+    /// What it costs, in plain instructions; where locked ones cannot be seen, at least that.
+    fn cost(&self) -> f64 {
+        self.instructions + self.locked.unwrap_or(0) as f64 * (LOCKED - 1.0)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Outcome {
@@ -72,9 +87,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
             locked,
         });
     }
-    counts.sort_by(|a, b| a.instructions.total_cmp(&b.instructions));
+    counts.sort_by(|a, b| a.cost().total_cmp(&b.cost()));
     let rows: Vec<_> = counts.iter().map(row).collect();
-    print_table(&["subject", "instructions", "locked, without calls"], &rows);
+    print_table(
+        &["subject", "instructions", "locked, without calls", "cost"],
+        &rows,
+    );
     judge(&counts)
 }
 
@@ -82,10 +100,12 @@ fn row(count: &Count) -> Vec<String> {
     let locked = count
         .locked
         .map_or("?".to_owned(), |locked| locked.to_string());
+    let instructions = format!("{:.2}", count.instructions);
     vec![
         count.subject.clone(),
-        format!("{:.2}", count.instructions),
+        instructions,
         locked,
+        format!("{:.0}", count.cost()),
     ]
 }
 
@@ -98,17 +118,25 @@ fn judge(counts: &[Count]) -> Outcome {
         .iter()
         .find(|count| !NOT_RIVALS.contains(&count.subject.as_str()))
         .ok_or("no rival was counted")?;
-    if ours.instructions > best.instructions {
-        return Err(format!(
-            "a lock and unlock takes {:.2} instructions, {} needs {:.2}",
-            ours.instructions, best.subject, best.instructions
-        ));
-    }
+    let advice = "see `cargo xtask instructions --asm`";
     if cfg!(target_arch = "x86_64") && ours.locked != Some(1) {
         return Err(format!(
-            "the fast path should contain one locked instruction, it has {:?}; \
-             see `cargo xtask instructions --asm`",
+            "the fast path should contain one locked instruction, not {:?}; {advice}",
             ours.locked
+        ));
+    }
+    if ours.cost() > best.cost() {
+        return Err(format!(
+            "a lock and unlock costs {:.0}, that of {} {:.0}; {advice}",
+            ours.cost(),
+            best.subject,
+            best.cost()
+        ));
+    }
+    if ours.instructions > PLAIN_MAX {
+        return Err(format!(
+            "a lock and unlock takes {:.2} instructions, it was {PLAIN_MAX}; {advice}",
+            ours.instructions
         ));
     }
     Ok(())
