@@ -29,6 +29,25 @@
 //! longest time between two sampled acquisitions of the same thread. Every subject is measured
 //! in the same way.
 
+//! # How a round runs
+//!
+//! All threads meet at a barrier and then at a flag; the round's time runs from the first thread
+//! through it until the stop flag, which every loop reads at every operation (the empty loop:
+//! every 1024). Operations are counted by each thread for itself. Processor time and context
+//! switches are the workers' own, without the watcher's.
+//!
+//! Locks of one round use the same random choices; their order within a scenario is drawn anew
+//! in every round. All ratios are made within a round, and the median over rounds is quoted. The
+//! best rival of a round is the best of *all* rivals in that round, so noise works against
+//! Parkade rather than for it.
+//!
+//! # Limits
+//!
+//! A round of a quarter of a second cannot show a wait of half a second: longest waits want
+//! `--secs 0.7` or more. With more threads than processors part of every wait and of every
+//! difference between threads is the scheduler's. In [`scenario::Shape::Hog`] throughput and
+//! fairness are the victims', the hog is counted apart, and its waits count for the longest only.
+
 #![deny(unsafe_code)]
 
 pub mod clock;

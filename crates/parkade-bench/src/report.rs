@@ -99,7 +99,7 @@ pub struct Round {
     pub cpu_secs: Option<f64>,
     /// Context switches of all threads, voluntary or not; none where the system does not tell.
     pub context_switches: Option<u64>,
-    /// The waits; none for a single thread.
+    /// The waits; none for a single thread. The hog's count for the longest only.
     pub waits: Option<Waits>,
 }
 

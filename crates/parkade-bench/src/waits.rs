@@ -144,13 +144,15 @@ impl Waits {
         }
         let longest = |of: fn(&ThreadWaits) -> u64| threads.iter().map(of).max().unwrap_or(0);
         let sampled_max_ns = longest(|thread| thread.longest_ns);
+        // A bucket's upper end can lie beyond everything in it.
+        let quantile = |q| all.value_at_quantile(q).min(sampled_max_ns);
         let waits = Waits {
             samples: all.len(),
             mean_ns: all.mean(),
             stddev_ns: all.stdev(),
-            p50_ns: all.value_at_quantile(0.5),
-            p99_ns: all.value_at_quantile(0.99),
-            p999_ns: all.value_at_quantile(0.999),
+            p50_ns: quantile(0.5),
+            p99_ns: quantile(0.99),
+            p999_ns: quantile(0.999),
             max_ns: sampled_max_ns.max(watched_max_ns),
             sampled_max_ns,
             watched_max_ns,

@@ -214,7 +214,12 @@ fn collect(
     let (waits, histogram) = match scenario.sampling() {
         Sampling::Off => (None, empty_histogram()),
         _ => {
-            let threads: Vec<_> = outcomes.into_iter().map(|outcome| outcome.waits).collect();
+            let mut threads: Vec<_> = outcomes.into_iter().map(|outcome| outcome.waits).collect();
+            if has_hog {
+                // All of its waits are timed, few of its victims': together they would give a
+                // distribution of nothing. Its longest wait counts as everybody's does.
+                threads[0].histogram.reset();
+            }
             let (waits, histogram) =
                 Waits::from_threads(&threads, watched_ns, resolution(scenario));
             (Some(waits), histogram)

@@ -82,7 +82,7 @@ const CONTENDED: &[&str] = &[
     "lock",
     "ops/s",
     "vs best",
-    "thread min .. max",
+    "thread min..max",
     "spread",
     "cpu/op",
     "csw/op",
@@ -226,7 +226,7 @@ pub(crate) fn label(report: &Report, subject: SubjectId) -> String {
         (SubjectId::ParkingLot012 | SubjectId::ParkingLot013, Some(known)) => {
             format!("parking_lot {}", known.version)
         }
-        (SubjectId::Pthread, Some(known)) => format!("pthread ({})", known.version),
+        (SubjectId::Pthread, Some(known)) => format!("pthread {}", known.version),
         (_, Some(known)) => format!("{subject} {}", known.version),
         (_, None) => subject.to_string(),
     }

@@ -253,10 +253,11 @@ fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary
             .iter()
             .map(|cell| (cell.subject, 1e9 / cell.ops_per_sec))
             .collect();
-        text.push_str(&figure(
-            "Time per lock and unlock",
-            &chart::bars(&costs, duration),
-        ));
+        let _ = writeln!(
+            text,
+            "<figure class=\"small\"><figcaption>Time per lock and unlock</figcaption>{}</figure>",
+            chart::bars(&costs, duration),
+        );
     }
     text.push_str("</div>\n");
     text.push_str(&table(report, summary));
