@@ -5,7 +5,7 @@ use crate::model::{Claims, Shared, explore, spawn};
 use loom::sync::{Arc, atomic::AtomicU32};
 use parkade_core::shim::Ordering::Relaxed;
 
-/// covers: F1 F2 F3 F4
+/// covers: H1 H2 H3 H4
 #[test]
 fn model_fair_mutex_queue() {
     explore(2, Claims::Never, || {
@@ -22,7 +22,7 @@ fn model_fair_mutex_queue() {
     });
 }
 
-/// covers: F5 F6 (deadlines race hand-overs)
+/// covers: H5 H6 (deadlines race hand-overs)
 #[test]
 fn model_fair_mutex_timeout() {
     explore(3, Claims::Never, || {

@@ -3,9 +3,9 @@
 //! # Who wakes the next, by exit
 //!
 //! * acquired: our own release, which hands over;
-//! * times out in the queue: it held nothing; `PARKED` is corrected (F6);
+//! * times out in the queue: it held nothing; `PARKED` is corrected (H6);
 //! * taken off the queue: it *has* the lock, whatever its deadline says;
-//! * forked: the child's queue is empty, so the next release frees the lock (F5).
+//! * forked: the child's queue is empty, so the next release frees the lock (H5).
 
 use super::state::Word;
 use parkade_core::{
@@ -108,7 +108,7 @@ impl RawFairMutex {
         }
     }
 
-    /// F4: gives the lock to the first in line; F5 if there is none after all.
+    /// H4: gives the lock to the first in line; H5 if there is none after all.
     #[cold]
     fn hand_over(&self) {
         let callback = |result: UnparkResult| {

@@ -20,17 +20,17 @@
 //!
 //! | id | from -> to | method | ordering | caller holds | model |
 //! |---|---|---|---|---|---|
-//! | F1 | free -> HELD | `try_acquire` | Acquire | - | `exclusion` |
-//! | F2 | HELD -> free | `try_release` | Release | the lock | `exclusion` |
-//! | F3 | HELD -> +PARKED | `mark_parked` | - | bucket lock | `queue` |
-//! | F4 | HELD -> HELD, PARKED as the queue is | `hand_off` | - | the lock, bucket lock | `queue` |
-//! | F5 | HELD \| PARKED -> free | `release_empty` | Release | the lock, bucket lock | `timeout` |
-//! | F6 | PARKED as the queue is | `publish` | - | bucket lock | `timeout` |
+//! | H1 | free -> HELD | `try_acquire` | Acquire | - | `exclusion` |
+//! | H2 | HELD -> free | `try_release` | Release | the lock | `exclusion` |
+//! | H3 | HELD -> +PARKED | `mark_parked` | - | bucket lock | `queue` |
+//! | H4 | HELD -> HELD, PARKED as the queue is | `hand_off` | - | the lock, bucket lock | `queue` |
+//! | H5 | HELD \| PARKED -> free | `release_empty` | Release | the lock, bucket lock | `timeout` |
+//! | H6 | PARKED as the queue is | `publish` | - | bucket lock | `timeout` |
 //!
 //! # Ordering
 //!
-//! Data passes from F2, F5 to F1, and on a hand-off through the table's wake (its edge N1). `PARKED`
-//! and `HELD` are one byte, so F2 fails when a parker came first and F3 fails when F2 did: no wake
+//! Data passes from H2, H5 to H1, and on a hand-off through the table's wake (its edge N1). `PARKED`
+//! and `HELD` are one byte, so H2 fails when a parker came first and H3 fails when H2 did: no wake
 //! is lost without any further ordering.
 //!
 //! # Rejected
@@ -38,7 +38,7 @@
 //! Reserving the word of `Mutex` (its R3) at every release: not strict, see above.
 #![forbid(unsafe_code)]
 
-use super::edges::{F1, F2, F5};
+use super::edges::{H1, H2, H5};
 use core::fmt;
 use parkade_core::shim::{AtomicU8, Ordering::Relaxed};
 
@@ -69,41 +69,41 @@ impl Word {
         self.0.load(Relaxed) & PARKED != 0
     }
 
-    /// F1.
+    /// H1.
     #[inline(always)]
     #[must_use]
     pub(super) fn try_acquire(&self) -> bool {
         self.0
-            .compare_exchange(FREE, HELD, F1.get(), Relaxed)
+            .compare_exchange(FREE, HELD, H1.get(), Relaxed)
             .is_ok()
     }
 
-    /// F2; fails if threads are queued.
+    /// H2; fails if threads are queued.
     #[inline(always)]
     #[must_use]
     pub(super) fn try_release(&self) -> bool {
         self.0
-            .compare_exchange(HELD, FREE, F2.get(), Relaxed)
+            .compare_exchange(HELD, FREE, H2.get(), Relaxed)
             .is_ok()
     }
 
-    /// F3; fails if the lock is free.
+    /// H3; fails if the lock is free.
     #[must_use]
     pub(super) fn mark_parked(&self) -> bool {
         let mark = |word| (word & HELD != 0).then_some(word | PARKED);
         self.0.fetch_update(Relaxed, Relaxed, mark).is_ok()
     }
 
-    /// F4, F6: the queue has changed while the lock stays held.
+    /// H4, H6: the queue has changed while the lock stays held.
     pub(super) fn publish(&self, have_more_threads: bool) {
         if !have_more_threads {
             self.0.fetch_and(!PARKED, Relaxed);
         }
     }
 
-    /// F5: the queue turned out to be empty.
+    /// H5: the queue turned out to be empty.
     pub(super) fn release_empty(&self) {
-        self.0.store(FREE, F5.get());
+        self.0.store(FREE, H5.get());
     }
 }
 

@@ -242,7 +242,7 @@ fn every_transition_is_made_somewhere_and_modelled() {
             models: named,
         } = transition;
         assert!(
-            word.contains(&format!("/// {id}")),
+            word.contains(&format!("// {id}")),
             "{id} ({from_to}, {by}) has no method"
         );
         for name in named.split(", ") {
