@@ -37,7 +37,8 @@ pub(crate) fn ratio(value: f64) -> String {
         v if v >= 99.5 => format!("{v:.0}x"),
         v if v >= 9.95 => format!("{v:.1}x"),
         v if v >= 0.00995 || v == 0.0 => format!("{v:.2}x"),
-        v => format!("{v:.4}x"),
+        v if v >= 0.0005 => format!("{v:.4}x"),
+        v => format!("{v:.0e}x"),
     }
 }
 
@@ -78,6 +79,8 @@ mod tests {
         assert_eq!(per_op(0.52), "0.52");
         assert_eq!(ratio(0.9712), "0.97x");
         assert_eq!(ratio(0.0041), "0.0041x");
+        assert_eq!(ratio(0.000012), "1e-5x");
+        assert_eq!(ratio(0.0), "0.00x");
         assert_eq!(percent(0.953), "95 %");
         assert_eq!(or_dash(None::<f64>, rate), "-");
     }

@@ -142,7 +142,7 @@ fn footnotes(summary: &ScenarioSummary) -> String {
         .filter_map(|cell| {
             let hog = cell.hog?;
             Some(format!(
-                "{} {} ops/s ({} of the time)",
+                "{} {} ({})",
                 cell.subject,
                 rate(hog.ops_per_sec),
                 percent(hog.share)
@@ -150,7 +150,11 @@ fn footnotes(summary: &ScenarioSummary) -> String {
         })
         .collect();
     if !hogs.is_empty() {
-        let _ = writeln!(text, "  the hog gets: {}", hogs.join(", "));
+        let _ = writeln!(
+            text,
+            "  the hog's ops/s (and share of time): {}",
+            hogs.join(", ")
+        );
     }
     if !summary.disregarded.is_empty() {
         let names: Vec<_> = summary
