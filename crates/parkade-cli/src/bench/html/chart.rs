@@ -9,7 +9,7 @@ use super::scale::{Kind, Scale};
 const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 270.0;
 const LEFT: f64 = 66.0;
-const RIGHT: f64 = 14.0;
+const RIGHT: f64 = 24.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 44.0;
 

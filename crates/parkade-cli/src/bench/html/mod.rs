@@ -281,7 +281,7 @@ fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary) -> Str
         &chart::scatter(THROUGHPUT, FAIRNESS, &fairness),
     );
     text.push_str(&figure(
-        "Throughput and longest wait (best: bottom right)",
+        "Throughput and longest wait (best: low right)",
         &chart::scatter(THROUGHPUT, LONGEST, &longest),
     ));
     // 1 / (1 - quantile): every nine more has the same length on a logarithmic axis.
