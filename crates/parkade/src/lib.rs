@@ -1,4 +1,36 @@
 //! Locks that are small, fast and bounded in how long anybody waits.
+//!
+//! [`Mutex`] for almost everything, [`FairMutex`] where order itself is the requirement. Both are
+//! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
+//! `use`, and what accepts any `lock_api` lock accepts these.
+//!
+//! ```
+//! use parkade::Mutex;
+//!
+//! static HITS: Mutex<u64> = Mutex::new(0);
+//!
+//! std::thread::scope(|scope| {
+//!     for _ in 0..4 {
+//!         scope.spawn(|| *HITS.lock() += 1);
+//!     }
+//! });
+//! assert_eq!(*HITS.lock(), 4);
+//! ```
+//!
+//! # Features
+//!
+//! All are additive, and none changes the layout or the behaviour of a lock.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `arc_lock` | guards that own their lock through an `Arc` (`lock_arc`, ...) |
+//! | `serde` | `Serialize` and `Deserialize` for the locks |
+//! | `send_guard` | guards may be sent to and dropped on another thread |
+//!
+//! # Tuning
+//!
+//! [`tuning`] holds the two process-wide settings of the waiting policy; the environment variables
+//! `PARKADE_SPIN_NS` and `PARKADE_FAIR_US` set them from outside.
 
 #[cfg(not(loom))]
 mod face;
@@ -21,3 +53,7 @@ pub use parkade_core::tuning;
 type GuardMarker = lock_api::GuardNoSend;
 #[cfg(all(not(loom), feature = "send_guard"))]
 type GuardMarker = lock_api::GuardSend;
+
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
