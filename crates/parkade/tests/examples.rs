@@ -75,11 +75,12 @@ fn every_example_prints_what_it_promises() {
         seen.insert(name);
     }
     for name in [
-        "shared_counter",
-        "session_cache",
-        "try_lock",
-        "timeout_telemetry",
+        "build_your_own_lock",
         "fine_grained",
+        "session_cache",
+        "shared_counter",
+        "timeout_telemetry",
+        "try_lock",
     ] {
         assert!(seen.contains(name), "{name} is gone");
     }

@@ -203,6 +203,14 @@ fn order<R: FullMutex>(
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let lock = Mutex::<R, _>::new(Vec::new());
     let watchdog = Watchdog::new(format!("order of {waiters}"), waiters);
+    // Without membarrier the first waiters of a lock look after themselves, in no order, until one
+    // of them has had it.
+    thread::scope(|scope| {
+        let guard = lock.lock();
+        scope.spawn(|| drop(lock.lock()));
+        wait_until(|| parked_on(&lock).len() == 1);
+        drop(guard);
+    });
     thread::scope(|scope| {
         let guard = lock.lock();
         for index in 0..waiters {
