@@ -256,14 +256,11 @@ fn bench() -> Outcome {
     ]);
     run_command(bench.args(["--json", path]))?;
     let text = fs::read_to_string(&report).map_err(|error| format!("{path}: {error}"))?;
-    let lines = text.lines().filter(|line| !line.trim().is_empty());
-    let mut count = 0;
-    for line in lines {
-        serde_json::from_str::<serde_json::Value>(line)
-            .map_err(|error| format!("{path}: not one JSON value a line: {error}"))?;
-        count += 1;
-    }
-    if count == 0 {
+    // One document or one value a line: both are a sequence of values.
+    let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
+    let values: Result<Vec<_>, _> = values.collect();
+    let values = values.map_err(|error| format!("{path} is not JSON: {error}"))?;
+    if values.is_empty() {
         Err(format!("{path} is empty"))
     } else {
         Ok(())
