@@ -83,16 +83,20 @@ impl Wait {
 /// Under loom there is no time: a model says whether woken threads claim.
 static MODEL_CLAIMS: AtomicBool = AtomicBool::new(false);
 
-/// For models: whether every woken thread that loses claims, or none does.
+/// Under loom: whether every symmetric release that may return to asymmetric mode does.
+static MODEL_RETURNS: AtomicBool = AtomicBool::new(true);
+
+/// For models: fixes what time and chance decide otherwise.
 #[cfg(loom)]
-pub fn model_claims(claims: bool) {
+pub fn model(claims: bool, returns: bool) {
     MODEL_CLAIMS.store(claims, Ordering::Relaxed);
+    MODEL_RETURNS.store(returns, Ordering::Relaxed);
 }
 
 /// guess
 const QUEUED_INTERVALS: u32 = 4;
 
-/// How many symmetric unlocks of locks without waiters a thread makes before it proposes to return
+/// How many symmetric unlocks a thread makes before it proposes to return
 /// one to asymmetric mode. At about 5 ns saved per unlock this repays the heavy fence that the next
 /// waiter will cost.
 const RETURN_AFTER: u32 = 1024;
@@ -101,7 +105,7 @@ const RETURN_AFTER: u32 = 1024;
 /// processor once. At 1.4 us this costs a bystander at most 0.14 %.
 const RETURNS_PER_SECOND: u64 = 1000;
 
-/// Whether the holder of a lock in symmetric mode without waiters may return it to asymmetric mode
+/// Whether the holder of a lock in symmetric mode may return it to asymmetric mode
 /// now. Bounds heavy fences process-wide: one per lock at its first wait, then
 /// `RETURNS_PER_SECOND` in all.
 #[must_use]
@@ -113,7 +117,7 @@ pub fn may_return_to_asymmetric() -> bool {
     static NEXT: AtomicU64 = AtomicU64::new(0);
 
     if cfg!(loom) {
-        return true;
+        return MODEL_RETURNS.load(Ordering::Relaxed);
     }
     if fence::strategy() == fence::Strategy::Symmetric {
         return false;

@@ -5,7 +5,7 @@
 //! protected cell; a node used after its owner left as a race with `Node::retire`.
 
 use loom::{cell::UnsafeCell, model::Builder, sync::Arc, thread};
-use parkade_core::{Moment, policy::model_claims};
+use parkade_core::{Moment, policy};
 
 /// A lock as the models use it.
 pub(crate) trait Lock: 'static {
@@ -71,17 +71,26 @@ impl<L: Lock> Shared<L> {
     }
 }
 
-/// Which woken losers claim the lock, there being no time in a model.
+/// What time and chance decide outside of models.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Claims {
-    Never,
-    Always,
+pub(crate) enum Policy {
+    /// No woken loser claims; symmetric mode ends whenever it may.
+    Returns,
+    /// No woken loser claims; symmetric mode stays.
+    Stays,
+    /// Every woken loser claims; symmetric mode stays.
+    Claims,
+    /// Every woken loser claims; symmetric mode ends whenever it may.
+    ClaimsAndReturns,
 }
 
 /// Runs `body` in every interleaving with at most `bound` preemptions (`LOOM_MAX_PREEMPTIONS`
 /// overrides it).
-pub(crate) fn explore(bound: usize, claims: Claims, body: impl Fn() + Sync + Send + 'static) {
-    model_claims(claims == Claims::Always);
+pub(crate) fn explore(bound: usize, policy: Policy, body: impl Fn() + Sync + Send + 'static) {
+    policy::model(
+        matches!(policy, Policy::Claims | Policy::ClaimsAndReturns),
+        matches!(policy, Policy::Returns | Policy::ClaimsAndReturns),
+    );
     let mut builder = Builder::new();
     builder.preemption_bound = builder.preemption_bound.or(Some(bound));
     builder.max_branches = 20_000;

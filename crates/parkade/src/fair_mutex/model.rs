@@ -1,14 +1,14 @@
 //! The fair mutex under loom; each model's doc line says which transitions it covers.
 
 use super::RawFairMutex;
-use crate::model::{Claims, Shared, explore, spawn};
+use crate::model::{Policy, Shared, explore, spawn};
 use loom::sync::{Arc, atomic::AtomicU32};
 use parkade_core::shim::Ordering::Relaxed;
 
 /// covers: H1 H2 H3 H4
 #[test]
 fn model_fair_mutex_queue() {
-    explore(2, Claims::Never, || {
+    explore(2, Policy::Stays, || {
         let shared = Shared::<RawFairMutex>::new();
         let others = [
             spawn(&shared, |shared| shared.lock_touch_unlock()),
@@ -25,7 +25,7 @@ fn model_fair_mutex_queue() {
 /// covers: H5 H6 (deadlines race hand-overs)
 #[test]
 fn model_fair_mutex_timeout() {
-    explore(3, Claims::Never, || {
+    explore(3, Policy::Stays, || {
         let shared = Shared::<RawFairMutex>::new();
         let acquired = Arc::new(AtomicU32::new(0));
         let timed = {

@@ -1,14 +1,14 @@
 //! The mutex under loom; each model's doc line says which transitions (`state.rs`) it covers.
 
 use super::RawMutex;
-use crate::model::{Claims, Shared, explore, spawn};
+use crate::model::{Policy, Shared, explore, spawn};
 use loom::sync::{Arc, atomic::AtomicU32};
 use parkade_core::shim::Ordering::Relaxed;
 
 /// covers: M1 R0 R1 A1 A2 P1 P2 (asymmetric release against an announcement)
 #[test]
 fn model_asymmetric() {
-    explore(4, Claims::Never, || {
+    explore(4, Policy::Returns, || {
         let shared = Shared::<RawMutex>::new();
         let other = spawn(&shared, |shared| shared.lock_touch_unlock());
         shared.lock_touch_unlock();
@@ -20,7 +20,7 @@ fn model_asymmetric() {
 /// covers: M1 R1 R2 A1 A2 A3 P1 P2 P3 (the mode ends and begins again under contention)
 #[test]
 fn model_asymmetric_twice() {
-    explore(3, Claims::Never, || {
+    explore(3, Policy::Returns, || {
         let shared = Shared::<RawMutex>::new();
         let other = spawn(&shared, |shared| {
             shared.lock_touch_unlock();
@@ -36,7 +36,7 @@ fn model_asymmetric_twice() {
 /// covers: A1 A2 (a second waiter queues before the first one's fence is over)
 #[test]
 fn model_fenced() {
-    explore(2, Claims::Never, || {
+    explore(2, Policy::Returns, || {
         let shared = Shared::<RawMutex>::new();
         let others = [
             spawn(&shared, |shared| shared.lock_touch_unlock()),
@@ -50,10 +50,9 @@ fn model_fenced() {
     });
 }
 
-/// covers: R2 P1 P2 P3 M3 (symmetric mode from the start; a woken thread loses and parks again)
-#[test]
-fn model_wake() {
-    explore(2, Claims::Never, || {
+/// Two waiters, and a holder that comes back before they have woken.
+fn two_waiters(policy: Policy) {
+    explore(2, policy, || {
         let shared = Shared::<RawMutex>::new();
         shared.raw.word().make_symmetric();
         let others = [
@@ -67,32 +66,37 @@ fn model_wake() {
         }
         shared.check(4);
     });
+}
+
+/// covers: R2 P1 P2 P3 M3 (symmetric mode throughout; a woken thread loses and parks again)
+#[test]
+fn model_wake() {
+    two_waiters(Policy::Stays);
+}
+
+/// covers: R1 A1 A2 A3 P1 P3 M3 (plain releases with a thread asleep and another on its way)
+#[test]
+fn model_wake_asymmetric() {
+    two_waiters(Policy::Returns);
 }
 
 /// covers: C1 R3 M2 M3 (every loser claims)
 #[test]
 fn model_claim() {
-    explore(2, Claims::Always, || {
-        let shared = Shared::<RawMutex>::new();
-        shared.raw.word().make_symmetric();
-        let others = [
-            spawn(&shared, |shared| shared.lock_touch_unlock()),
-            spawn(&shared, |shared| shared.lock_touch_unlock()),
-        ];
-        shared.lock_touch_unlock();
-        shared.lock_touch_unlock();
-        for other in others {
-            other.join().unwrap();
-        }
-        shared.check(4);
-    });
+    two_waiters(Policy::Claims);
+}
+
+/// covers: C1 R3 M2 A3 (every loser claims, and the mode ends whenever it may)
+#[test]
+fn model_claim_asymmetric() {
+    two_waiters(Policy::ClaimsAndReturns);
 }
 
 /// covers: P1 P3 P4 M3 (a waiter's deadline races its wake, with another waiter behind it)
 #[test]
 fn model_depart() {
-    for claims in [Claims::Never, Claims::Always] {
-        explore(2, claims, || {
+    for policy in [Policy::Returns, Policy::Claims] {
+        explore(2, policy, || {
             let shared = Shared::<RawMutex>::new();
             shared.raw.word().make_symmetric();
             let acquired = Arc::new(AtomicU32::new(0));
@@ -115,8 +119,8 @@ fn model_depart() {
 /// newcomer holding the lock: it passes its wake on, or that holder does)
 #[test]
 fn model_designated_gives_up() {
-    for claims in [Claims::Never, Claims::Always] {
-        explore(2, claims, || {
+    for policy in [Policy::Returns, Policy::Claims] {
+        explore(2, policy, || {
             let shared = Shared::<RawMutex>::new();
             shared.raw.word().make_symmetric();
             let acquired = Arc::new(AtomicU32::new(0));
@@ -144,7 +148,7 @@ fn model_designated_gives_up() {
 /// covers: R3 M2 (fair releases against waiters and newcomers)
 #[test]
 fn model_fair() {
-    explore(2, Claims::Never, || {
+    explore(2, Policy::Returns, || {
         let shared = Shared::<RawMutex>::new();
         shared.raw.word().make_symmetric();
         let others = [

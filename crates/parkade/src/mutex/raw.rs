@@ -301,26 +301,38 @@ impl RawMutex {
         if waiter.role == Role::Newcomer {
             return false;
         }
-        let mut acquired = false;
-        self.wake_one_if(|word| {
-            // Nobody reserves while we hold the bucket lock, so a reservation made for us is
-            // either seen here or never made.
-            acquired = word.try_acquire_as(Role::Designated);
-            !word.resign()
-        });
-        acquired
+        loop {
+            self.announce();
+            let mut left = None;
+            self.wake_one_if(|word| {
+                // Nobody reserves while we hold the bucket lock, so a reservation made for us is
+                // either seen here or never made.
+                if word.try_acquire_as(Role::Designated) {
+                    word.settle();
+                    left = Some(true);
+                    return false;
+                }
+                let held = word.resign();
+                left = held.map(|_| false);
+                // A holder sees to the rest; a free lock is ours to pass on.
+                held == Some(false)
+            });
+            if let Some(acquired) = left {
+                return acquired;
+            }
+        }
     }
 
-    /// Releases when the queue byte was not zero.
+    /// Releases when the queue byte asked for attention.
     #[cold]
     fn release_slow(&self) {
         let queue = self.word.queue();
         if queue.claim() {
             return self.release_to_first();
         }
-        if queue.idle()
+        if queue.may_return()
             && policy::may_return_to_asymmetric()
-            && self.word.try_return_to_asymmetric()
+            && self.word.try_return_to_asymmetric(queue)
         {
             if !self.word.release_asymmetric() {
                 self.wake_one();

@@ -13,15 +13,18 @@
 //! | `queue` | `PARKED` 1 | threads are queued |
 //! | | `WAKING` 2 | one thread, the *designated* one, was taken off the queue and is up |
 //! | | `CLAIM` 4 | the first in line asks that the next release be reserved for it |
-//! | | `SYMMETRIC` 8 | waiters have announced themselves: releases use a read-modify-write |
-//! | | `FENCED` 16 | since `SYMMETRIC` was set, a heavy fence has been executed |
+//! | | `NEEDS_WAKE` 8 | `PARKED` without `WAKING`: the next release must wake somebody |
+//! | | `SYMMETRIC` 16 | somebody is about to sleep: releases use a read-modify-write |
+//! | | `FENCED` 32 | since `SYMMETRIC` was set, a heavy fence has been executed |
+//!
+//! A release looks at three bits at once, `NEEDS_WAKE`, `CLAIM` and `SYMMETRIC`. If none is set it is a
+//! plain store, even with threads asleep in the queue, as long as one is on its way.
 //!
 //! # Legal words
 //!
-//! `FENCED` implies `SYMMETRIC`; so do `PARKED`, `WAKING` and `CLAIM`, because one waits only after
-//! announcing and mode ends only when nobody waits. `CLAIM` implies a claimer: the designated
-//! thread (`WAKING`), or the first of the queue (`PARKED`). `RESERVED` implies `WAKING`.
-//! [`Queue::is_legal`] and [`Locked`] say it in code.
+//! `FENCED` implies `SYMMETRIC`. `NEEDS_WAKE` is exactly `PARKED` without `WAKING`. `CLAIM` implies a
+//! claimer: the designated thread (`WAKING`), or the first of the queue (`PARKED`). `RESERVED` implies
+//! `WAKING`.
 //!
 //! # Bit laws
 //!
@@ -34,8 +37,9 @@
 //!   May be cleared late, after M1 or M2, by the thread that then holds the lock.
 //! * `CLAIM`: set by the designated thread (C1); cleared by the claimer: when it acquires (M3), or
 //!   leaves under the bucket lock. Survives its parking again.
+//! * `NEEDS_WAKE`: written with every change of `PARKED` or `WAKING`, in the same step. Exact.
 //! * `SYMMETRIC`, `FENCED`: set by an announcer (A1, A2); cleared together by the holder, in one
-//!   compare-exchange that requires every other bit clear (A3).
+//!   compare-exchange that requires `FENCED` set and `NEEDS_WAKE` and `CLAIM` clear (A3).
 //!
 //! # Transitions
 //!
@@ -53,9 +57,13 @@
 //! * *No lost wake, asymmetric release* (S2): R1 is a plain store, a light fence and a second look at
 //!   `queue`; A1 sets `SYMMETRIC` and then executes a heavy fence, before it locks the bucket to
 //!   set `FENCED` (A2) and to look at `locked` itself. If R1's fence comes first, A2 sees FREE and
-//!   wakes a waiter; else R1 sees a non-zero `queue`, and then always takes the bucket lock.
-//!   A thread that finds `SYMMETRIC` without `FENCED` may queue at once, on the strength of the
-//!   announcer's promise to come to the bucket after its fence.
+//!   wakes a waiter; else R1 sees `SYMMETRIC`, and then always takes the bucket lock. A thread that
+//!   finds `SYMMETRIC` without `FENCED` may queue at once, on the strength of the announcer's promise
+//!   to come to the bucket after its fence. P1 and P4, by which a thread ceases to look after the
+//!   queue, require `SYMMETRIC` in the same step.
+//! * *Who relies on whom* (S3): with `NEEDS_WAKE` set, sleepers rely on the next release. It was set
+//!   either under `SYMMETRIC` (P1, P4), which A3 cannot clear meanwhile, or by the holder itself (M3).
+//!   With `WAKING` set they rely on the designated thread, and releases need not look.
 //! * Everything else is under the bucket lock, or concerns bits of one writer.
 //!
 //! # Rejected
@@ -86,8 +94,21 @@ const GENERATION_SHIFT: u32 = 2;
 const PARKED: u8 = 1;
 const WAKING: u8 = 2;
 const CLAIM: u8 = 4;
-const SYMMETRIC: u8 = 8;
-const FENCED: u8 = 16;
+const NEEDS_WAKE: u8 = 8;
+const SYMMETRIC: u8 = 16;
+const FENCED: u8 = 32;
+
+/// What a release must not overlook.
+const LOOK: u8 = NEEDS_WAKE | CLAIM | SYMMETRIC;
+
+/// Brings `NEEDS_WAKE` in line with the bits it is made of.
+const fn with_needs_wake(queue: u8) -> u8 {
+    if queue & (PARKED | WAKING) == PARKED {
+        queue | NEEDS_WAKE
+    } else {
+        queue & !NEEDS_WAKE
+    }
+}
 
 /// Where no asymmetric fence exists, locks are born in symmetric mode and stay there.
 const BORN: u8 = if cfg!(any(target_os = "linux", loom)) {
@@ -151,7 +172,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     row(
         "R1",
         "R0, a light fence, look at queue",
-        "the holder that saw queue 0",
+        "the holder that saw a quiet queue",
         "asymmetric",
     ),
     row(
@@ -180,7 +201,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     ),
     row(
         "A3",
-        "queue: SYMMETRIC|FENCED -> 0",
+        "queue: -SYMMETRIC -FENCED",
         "the holder",
         "asymmetric",
     ),
@@ -216,14 +237,16 @@ pub(super) const TRANSITIONS: &[Transition] = &[
 pub(super) struct Queue(u8);
 
 impl Queue {
+    /// The holder may release with a plain store.
+    #[inline(always)]
     pub(super) fn is_quiet(self) -> bool {
-        self.0 == 0
-    }
-    pub(super) fn parked(self) -> bool {
-        self.0 & PARKED != 0
+        self.0 & LOOK == 0
     }
     pub(super) fn waking(self) -> bool {
         self.0 & WAKING != 0
+    }
+    pub(super) fn parked(self) -> bool {
+        self.0 & PARKED != 0
     }
     pub(super) fn claim(self) -> bool {
         self.0 & CLAIM != 0
@@ -234,13 +257,13 @@ impl Queue {
     pub(super) fn fenced(self) -> bool {
         self.0 & FENCED != 0
     }
-    /// Symmetric mode, and nobody waits.
-    pub(super) fn idle(self) -> bool {
-        self.0 == SYMMETRIC | FENCED
+    /// Symmetric mode may end: its fence is over and nobody needs a release's attention.
+    pub(super) fn may_return(self) -> bool {
+        self.0 & (FENCED | NEEDS_WAKE | CLAIM) == FENCED
     }
     /// Threads sleep and none of them is on its way.
     pub(super) fn needs_wake(self) -> bool {
-        self.0 & (PARKED | WAKING) == PARKED
+        self.0 & NEEDS_WAKE != 0
     }
     /// Somebody is queued, or up and first in line.
     #[inline(always)]
@@ -250,19 +273,21 @@ impl Queue {
     /// Whether the bits agree with each other ("Legal words").
     #[cfg(test)]
     pub(super) fn is_legal(self) -> bool {
-        let known = self.0 & !(PARKED | WAKING | CLAIM | SYMMETRIC | FENCED) == 0;
-        let announced = self.symmetric() || self.is_quiet();
+        let known = self.0 & !(PARKED | WAKING | CLAIM | NEEDS_WAKE | SYMMETRIC | FENCED) == 0;
+        let exact = with_needs_wake(self.0) == self.0;
+        let fenced = !self.fenced() || self.symmetric();
         let claimer = !self.claim() || self.waking() || self.parked();
-        known && announced && claimer
+        known && exact && fenced && claimer
     }
 }
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(u8, &str); 5] = [
+        const NAMES: [(u8, &str); 6] = [
             (PARKED, "PARKED"),
             (WAKING, "WAKING"),
             (CLAIM, "CLAIM"),
+            (NEEDS_WAKE, "NEEDS_WAKE"),
             (SYMMETRIC, "SYMMETRIC"),
             (FENCED, "FENCED"),
         ];
@@ -411,7 +436,7 @@ impl Word {
 
     /// M3: the designated thread has acquired.
     pub(super) fn settle(&self) {
-        self.queue.fetch_and(!(WAKING | CLAIM), Relaxed);
+        self.update(|queue| queue & !(WAKING | CLAIM));
     }
 
     /// R0: HELD -> FREE.
@@ -459,13 +484,15 @@ impl Word {
         self.queue.fetch_or(FENCED, Relaxed);
     }
 
-    /// A3: back to asymmetric mode, if nobody waits.
+    /// A3: back to asymmetric mode, for a holder that saw `queue`.
     #[must_use]
-    pub(super) fn try_return_to_asymmetric(&self) -> bool {
+    pub(super) fn try_return_to_asymmetric(&self, Queue(queue): Queue) -> bool {
+        let asymmetric = queue & !(SYMMETRIC | FENCED);
         BORN == 0
+            && Queue(queue).may_return()
             && self
                 .queue
-                .compare_exchange(SYMMETRIC | FENCED, 0, Relaxed, Relaxed)
+                .compare_exchange(queue, asymmetric, Relaxed, Relaxed)
                 .is_ok()
     }
 
@@ -475,7 +502,10 @@ impl Word {
     pub(super) fn try_prepare_park(&self, role: Role) -> bool {
         let drop_waking = if role == Role::Designated { WAKING } else { 0 };
         // Without SYMMETRIC a release could miss us: the mode has ended since we announced.
-        let mark = |queue| (queue & SYMMETRIC != 0).then_some((queue | PARKED) & !drop_waking);
+        let mark = |queue| {
+            let marked = with_needs_wake((queue | PARKED) & !drop_waking);
+            (queue & SYMMETRIC != 0).then_some(marked)
+        };
         let Ok(before) = self.queue.fetch_update(P1.get(), Relaxed, mark) else {
             return false;
         };
@@ -512,11 +542,14 @@ impl Word {
     }
 
     /// P4: the designated thread gives up, and its claim with it; whether the lock is held, so
-    /// that its release will see that nobody is designated (S1). The caller holds the bucket lock.
+    /// that its release will see that nobody is designated (S1, S2). `None`, and nothing is done, if
+    /// nobody has announced it. The caller holds the bucket lock.
     #[must_use]
-    pub(super) fn resign(&self) -> bool {
-        self.queue.fetch_and(!(WAKING | CLAIM), P4.get());
-        self.locked() == Locked::Held
+    pub(super) fn resign(&self) -> Option<bool> {
+        let give_up =
+            |queue| (queue & SYMMETRIC != 0).then_some(with_needs_wake(queue & !(WAKING | CLAIM)));
+        self.queue.fetch_update(P4.get(), Relaxed, give_up).ok()?;
+        Some(self.locked() == Locked::Held)
     }
 
     /// C1: asks for the next release.
@@ -525,9 +558,9 @@ impl Word {
     }
 
     fn update(&self, mut change: impl FnMut(u8) -> u8) {
-        let updated = self
-            .queue
-            .fetch_update(Relaxed, Relaxed, |queue| Some(change(queue)));
+        let updated = self.queue.fetch_update(Relaxed, Relaxed, |queue| {
+            Some(with_needs_wake(change(queue)))
+        });
         debug_assert!(updated.is_ok());
     }
 }
