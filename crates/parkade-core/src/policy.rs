@@ -10,10 +10,24 @@ use core::{
     time::Duration,
 };
 
-/// The first gap between two polls of a held lock. Polling pulls the holder's cache line away, so
-/// gaps start well above a line transfer and double (CPython #157914 lost half its throughput by
-/// polling densely).
-const FIRST_GAP_NS: u32 = 100;
+/// The gaps between two polls of a held lock: the first and, doubling, the longest. Polling pulls
+/// the holder's cache line away, so they are several line transfers long; shorter first gaps lost
+/// up to a third in short-2, longer ones as much in cs2us-8 (docs/decisions/0004).
+const FIRST_GAP_NS: u32 = 300;
+const LONGEST_GAP_NS: u32 = 500;
+
+/// How much longer than [`tuning::spin`] one polls when others are asleep for the lock: it will not
+/// stay free for long, and to sleep would be to queue behind them (docs/decisions/0004).
+const LINE_FACTOR: u32 = 2;
+
+/// Whether anybody is ahead of a waiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// Nobody is known to wait.
+    Empty,
+    /// Somebody sleeps, or is on its way.
+    Waiting,
+}
 
 /// One thread's wait for one lock.
 #[derive(Debug)]
@@ -30,13 +44,26 @@ pub struct Wait {
 impl Wait {
     /// A newcomer's wait begins. Reads no clock.
     #[must_use]
-    pub fn begin() -> Wait {
-        Wait {
+    pub fn begin(line: Line) -> Wait {
+        let mut wait = Wait {
             since: None,
             first_wake: None,
-            spin_left_ns: if cfg!(loom) { 0 } else { tuning::spin_ns() },
-            gap_ns: FIRST_GAP_NS,
-        }
+            spin_left_ns: 0,
+            gap_ns: 0,
+        };
+        wait.refill(line);
+        wait
+    }
+
+    fn refill(&mut self, line: Line) {
+        // A model has no time to pass.
+        let spin = if cfg!(loom) { 0 } else { tuning::spin_ns() };
+        self.spin_left_ns = if line == Line::Waiting {
+            LINE_FACTOR * spin
+        } else {
+            spin
+        };
+        self.gap_ns = FIRST_GAP_NS;
     }
 
     /// Waits for the next poll of the lock's word; `false`, at once, when it is time to park.
@@ -47,7 +74,7 @@ impl Wait {
         let gap = self.gap_ns.min(self.spin_left_ns);
         spin::pause_for(gap);
         self.spin_left_ns -= gap;
-        self.gap_ns *= 2;
+        self.gap_ns = (2 * self.gap_ns).min(LONGEST_GAP_NS);
         true
     }
 
@@ -60,8 +87,7 @@ impl Wait {
     pub fn woken(&mut self) {
         let now = Moment::now();
         self.first_wake.get_or_insert(now);
-        self.spin_left_ns = if cfg!(loom) { 0 } else { tuning::spin_ns() };
-        self.gap_ns = FIRST_GAP_NS;
+        self.refill(Line::Waiting);
     }
 
     /// Whether a woken waiter that has polled in vain and is about to park again has been overtaken
@@ -93,7 +119,9 @@ pub fn model(claims: bool, returns: bool) {
     MODEL_RETURNS.store(returns, Ordering::Relaxed);
 }
 
-/// guess
+/// After how many fair intervals in the queue a woken waiter claims at its first lost race. One
+/// that polled for its whole budget in vain faces long sections, and there a claim costs little; with
+/// short sections it would have got in while polling. long-8: spread 3 % against 15 % without.
 const QUEUED_INTERVALS: u32 = 4;
 
 /// How many symmetric unlocks a thread makes before it proposes to return

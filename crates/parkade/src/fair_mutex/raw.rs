@@ -9,7 +9,8 @@
 
 use super::state::Word;
 use parkade_core::{
-    DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, UnparkResult, policy::Wait,
+    DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, UnparkResult,
+    policy::{Line, Wait},
 };
 
 /// The one-byte lock under [`FairMutex`](super::FairMutex).
@@ -76,7 +77,7 @@ impl RawFairMutex {
 
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
-        let mut wait = Wait::begin();
+        let mut wait = Wait::begin(Line::Empty);
         loop {
             if self.word.try_acquire() {
                 return true;

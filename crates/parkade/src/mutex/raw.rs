@@ -28,7 +28,7 @@ use super::state::{Locked, Parked, Role, Waking, Word};
 use core::time::Duration;
 use parkade_core::{
     Departure, Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken, fence,
-    policy::{self, Wait},
+    policy::{self, Line, Wait},
 };
 
 /// A queued thread that set `CLAIM` before it parked again.
@@ -89,7 +89,7 @@ impl RawMutex {
     #[cfg(all(test, loom))]
     pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
         let mut waiter = Waiter {
-            wait: Wait::begin(),
+            wait: Wait::begin(self.line()),
             role: Role::Newcomer,
             claimed: false,
             deadline: None,
@@ -176,7 +176,7 @@ impl RawMutex {
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
         let mut waiter = Waiter {
-            wait: Wait::begin(),
+            wait: Wait::begin(self.line()),
             role: Role::Newcomer,
             claimed: false,
             deadline,
@@ -199,6 +199,15 @@ impl RawMutex {
             if !self.park(&mut waiter) {
                 return false;
             }
+        }
+    }
+
+    /// Whether anybody is ahead of a newcomer, as far as the policy wants to know.
+    fn line(&self) -> Line {
+        if self.word.queue().has_line() {
+            Line::Waiting
+        } else {
+            Line::Empty
         }
     }
 
