@@ -75,10 +75,8 @@ fn main() {
         SUBJECTS.iter().for_each(|(name, _)| println!("{name}"));
         return;
     };
-    let (_, subject) = SUBJECTS
-        .iter()
-        .find(|(subject, _)| *subject == name)
-        .expect("a name from the list");
+    let (_, subject) =
+        SUBJECTS.iter().find(|(subject, _)| *subject == name).expect("a name from the list");
     let times: u32 = times.parse().expect("a number of calls");
 
     // With one thread the C library takes its locks without atomic instructions.

@@ -11,7 +11,6 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Outcome {
     let mut test = cargo(["test", "--release", "-p", "parkade", "--test", "churn"]);
-    test.args(["--", "--nocapture"])
-        .env("PARKADE_CHURN_THREADS", args.threads.to_string());
+    test.args(["--", "--nocapture"]).env("PARKADE_CHURN_THREADS", args.threads.to_string());
     run_command(&mut test)
 }

@@ -28,90 +28,29 @@ struct Step {
 }
 
 const STEPS: &[Step] = &[
-    Step {
-        name: "fmt",
-        about: "rustfmt has nothing to change",
-        run: fmt,
-    },
-    Step {
-        name: "clippy",
-        about: "no lint speaks up",
-        run: clippy,
-    },
-    Step {
-        name: "test",
-        about: "all tests, all features",
-        run: test_all,
-    },
-    Step {
-        name: "test-default",
-        about: "all tests, default features",
-        run: test_default,
-    },
-    Step {
-        name: "test-symmetric",
-        about: "core and locks without membarrier",
-        run: symmetric,
-    },
-    Step {
-        name: "test-portable",
-        about: "core and locks on the portable parker",
-        run: portable,
-    },
-    Step {
-        name: "test-release",
-        about: "core and locks as users build them",
-        run: test_release,
-    },
-    Step {
-        name: "examples",
-        about: "every example prints what it promises",
-        run: examples,
-    },
-    Step {
-        name: "docs",
-        about: "the documentation builds without a warning",
-        run: docs,
-    },
-    Step {
-        name: "loom",
-        about: "the models",
-        run: loom,
-    },
-    Step {
-        name: "weaken",
-        about: "the models notice a weakened ordering",
-        run: weaken,
-    },
-    Step {
-        name: "instructions",
-        about: "the fast path costs less than any rival's",
-        run: count,
-    },
-    Step {
-        name: "bench",
-        about: "the benchmark runs and reports",
-        run: bench,
-    },
+    Step { name: "fmt", about: "rustfmt has nothing to change", run: fmt },
+    Step { name: "clippy", about: "no lint speaks up", run: clippy },
+    Step { name: "test", about: "all tests, all features", run: test_all },
+    Step { name: "test-default", about: "all tests, default features", run: test_default },
+    Step { name: "test-symmetric", about: "core and locks without membarrier", run: symmetric },
+    Step { name: "test-portable", about: "core and locks on the portable parker", run: portable },
+    Step { name: "test-release", about: "core and locks as users build them", run: test_release },
+    Step { name: "examples", about: "every example prints what it promises", run: examples },
+    Step { name: "docs", about: "the documentation builds without a warning", run: docs },
+    Step { name: "loom", about: "the models", run: loom },
+    Step { name: "weaken", about: "the models notice a weakened ordering", run: weaken },
+    Step { name: "instructions", about: "the fast path costs less than any rival's", run: count },
+    Step { name: "bench", about: "the benchmark runs and reports", run: bench },
 ];
 
 pub(crate) fn run(args: &Args) -> Outcome {
     if args.list {
         let row = |step: &Step| vec![step.name.to_owned(), step.about.to_owned()];
-        print_table(
-            &["step", "what it shows"],
-            &STEPS.iter().map(row).collect::<Vec<_>>(),
-        );
+        print_table(&["step", "what it shows"], &STEPS.iter().map(row).collect::<Vec<_>>());
         return Ok(());
     }
-    if let Some(name) = args
-        .only
-        .iter()
-        .find(|name| STEPS.iter().all(|s| s.name != **name))
-    {
-        return Err(format!(
-            "no step is called {name}; `cargo xtask ci --list` shows them"
-        ));
+    if let Some(name) = args.only.iter().find(|name| STEPS.iter().all(|s| s.name != **name)) {
+        return Err(format!("no step is called {name}; `cargo xtask ci --list` shows them"));
     }
     let chosen = |step: &&Step| args.only.is_empty() || args.only.iter().any(|n| n == step.name);
 
@@ -131,24 +70,12 @@ pub(crate) fn run(args: &Args) -> Outcome {
                 format!("FAILED: {error}")
             }
         };
-        rows.push(vec![
-            step.name.to_owned(),
-            seconds(start.elapsed()),
-            verdict,
-        ]);
+        rows.push(vec![step.name.to_owned(), seconds(start.elapsed()), verdict]);
     }
-    rows.push(vec![
-        "all".to_owned(),
-        seconds(start.elapsed()),
-        String::new(),
-    ]);
+    rows.push(vec!["all".to_owned(), seconds(start.elapsed()), String::new()]);
     println!("\n=== summary");
     print_table(&["step", "time", "result"], &rows);
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("failed: {}", failed.join(", ")))
-    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
 }
 
 fn seconds(time: Duration) -> String {
@@ -165,12 +92,7 @@ fn clippy() -> Outcome {
 }
 
 fn test_all() -> Outcome {
-    run_command(&mut cargo([
-        "test",
-        "--no-fail-fast",
-        "--workspace",
-        "--all-features",
-    ]))
+    run_command(&mut cargo(["test", "--no-fail-fast", "--workspace", "--all-features"]))
 }
 
 fn test_default() -> Outcome {
@@ -180,15 +102,7 @@ fn test_default() -> Outcome {
 /// The tests of the crates whose behaviour depends on the platform. `--all-features` only where
 /// the main test run has built the same already.
 fn test_locks() -> std::process::Command {
-    cargo([
-        "test",
-        "--no-fail-fast",
-        "-p",
-        "parkade-core",
-        "-p",
-        "parkade",
-        "--all-features",
-    ])
+    cargo(["test", "--no-fail-fast", "-p", "parkade-core", "-p", "parkade", "--all-features"])
 }
 
 fn symmetric() -> Outcome {
@@ -207,14 +121,7 @@ fn test_release() -> Outcome {
 }
 
 fn examples() -> Outcome {
-    let mut test = cargo([
-        "test",
-        "-p",
-        "parkade",
-        "--all-features",
-        "--test",
-        "examples",
-    ]);
+    let mut test = cargo(["test", "-p", "parkade", "--all-features", "--test", "examples"]);
     run_command(test.args(["--", "--nocapture"]))
 }
 
@@ -224,10 +131,7 @@ fn docs() -> Outcome {
 }
 
 fn loom() -> Outcome {
-    models::run(&models::Args {
-        filter: "model".to_owned(),
-        preemptions: models::PREEMPTIONS,
-    })
+    models::run(&models::Args { filter: "model".to_owned(), preemptions: models::PREEMPTIONS })
 }
 
 fn weaken() -> Outcome {
@@ -240,29 +144,15 @@ fn count() -> Outcome {
 
 fn bench() -> Outcome {
     let report = target().join("bench-quick.json");
-    let path = report
-        .to_str()
-        .ok_or("the path of the target directory is not UTF-8")?;
+    let path = report.to_str().ok_or("the path of the target directory is not UTF-8")?;
     // An old report must not stand in for a benchmark that wrote none.
     let _ = fs::remove_file(&report);
-    let mut bench = cargo([
-        "run",
-        "--release",
-        "-p",
-        "parkade-cli",
-        "--",
-        "bench",
-        "--quick",
-    ]);
+    let mut bench = cargo(["run", "--release", "-p", "parkade-cli", "--", "bench", "--quick"]);
     run_command(bench.args(["--json", path]))?;
     let text = fs::read_to_string(&report).map_err(|error| format!("{path}: {error}"))?;
     // One document or one value a line: both are a sequence of values.
     let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();
     let values: Result<Vec<_>, _> = values.collect();
     let values = values.map_err(|error| format!("{path} is not JSON: {error}"))?;
-    if values.is_empty() {
-        Err(format!("{path} is empty"))
-    } else {
-        Ok(())
-    }
+    if values.is_empty() { Err(format!("{path} is empty")) } else { Ok(()) }
 }

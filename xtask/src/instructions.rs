@@ -59,9 +59,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         target().join("release/examples").join(EXAMPLE),
     );
     output(&mut build)?;
-    let program = program
-        .to_str()
-        .ok_or("the path of the target directory is not UTF-8")?;
+    let program = program.to_str().ok_or("the path of the target directory is not UTF-8")?;
 
     if let Some(subject) = &args.asm {
         println!("{}", assembly(program, subject)?);
@@ -71,49 +69,27 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let names = output(&mut Command::new(program))?;
     let mut counts = Vec::new();
     for name in names.lines() {
-        let subject = name
-            .strip_prefix(PREFIX)
-            .ok_or("a subject without the prefix")?;
-        let [few, many] = [
-            count(program, name, CALLS[0])?,
-            count(program, name, CALLS[1])?,
-        ];
+        let subject = name.strip_prefix(PREFIX).ok_or("a subject without the prefix")?;
+        let [few, many] = [count(program, name, CALLS[0])?, count(program, name, CALLS[1])?];
         let instructions = (many - few) as f64 / (CALLS[1] - CALLS[0]) as f64;
         let text = assembly(program, subject)?;
         let locked = (!text.contains("pthread_mutex")).then(|| locked_instructions(&text));
-        counts.push(Count {
-            subject: subject.to_owned(),
-            instructions,
-            locked,
-        });
+        counts.push(Count { subject: subject.to_owned(), instructions, locked });
     }
     counts.sort_by(|a, b| a.cost().total_cmp(&b.cost()));
     let rows: Vec<_> = counts.iter().map(row).collect();
-    print_table(
-        &["subject", "instructions", "locked, without calls", "cost"],
-        &rows,
-    );
+    print_table(&["subject", "instructions", "locked, without calls", "cost"], &rows);
     judge(&counts)
 }
 
 fn row(count: &Count) -> Vec<String> {
-    let locked = count
-        .locked
-        .map_or("?".to_owned(), |locked| locked.to_string());
+    let locked = count.locked.map_or("?".to_owned(), |locked| locked.to_string());
     let instructions = format!("{:.2}", count.instructions);
-    vec![
-        count.subject.clone(),
-        instructions,
-        locked,
-        format!("{:.0}", count.cost()),
-    ]
+    vec![count.subject.clone(), instructions, locked, format!("{:.0}", count.cost())]
 }
 
 fn judge(counts: &[Count]) -> Outcome {
-    let ours = counts
-        .iter()
-        .find(|count| count.subject == OURS)
-        .ok_or("ours was not counted")?;
+    let ours = counts.iter().find(|count| count.subject == OURS).ok_or("ours was not counted")?;
     let best = counts
         .iter()
         .find(|count| !NOT_RIVALS.contains(&count.subject.as_str()))
@@ -159,26 +135,16 @@ fn count(program: &str, function: &str, calls: u64) -> Outcome<u64> {
     let total = total.and_then(|total| total.trim().parse().ok());
     let total = total.ok_or_else(|| format!("{} has no total", file.display()))?;
     // Inlined or renamed, the function would count as nothing and win.
-    if total < calls {
-        Err(format!("{function} was not found by callgrind"))
-    } else {
-        Ok(total)
-    }
+    if total < calls { Err(format!("{function} was not found by callgrind")) } else { Ok(total) }
 }
 
 fn assembly(program: &str, subject: &str) -> Outcome<String> {
     let symbol = format!("--disassemble={PREFIX}{subject}");
     let text = output(Command::new("objdump").args(["--no-show-raw-insn", &symbol, program]))?;
     let name = format!("<{PREFIX}{subject}>:");
-    let start = text
-        .find(&name)
-        .ok_or_else(|| format!("no subject is called {subject}"))?;
+    let start = text.find(&name).ok_or_else(|| format!("no subject is called {subject}"))?;
     let start = text[..start].rfind('\n').map_or(0, |end| end + 1);
-    Ok(text[start..]
-        .split("\n\n")
-        .next()
-        .unwrap_or_default()
-        .to_owned())
+    Ok(text[start..].split("\n\n").next().unwrap_or_default().to_owned())
 }
 
 /// Instructions that lock the bus or its modern equivalent: prefixed ones, and an exchange with

@@ -47,9 +47,5 @@ pub(crate) fn build() -> Outcome<Vec<PathBuf>> {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
         .collect();
-    if programs.is_empty() {
-        Err("cargo built no test program".into())
-    } else {
-        Ok(programs)
-    }
+    if programs.is_empty() { Err("cargo built no test program".into()) } else { Ok(programs) }
 }

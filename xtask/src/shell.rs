@@ -13,9 +13,7 @@ pub(crate) type Outcome<T = ()> = Result<T, String>;
 
 /// The folder of the workspace.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is a folder of the workspace")
 }
 
 /// The target directory that cargo was told to use, or the default one.
@@ -40,23 +38,15 @@ pub(crate) fn configure(command: &mut Command, flags: &str, folder: &str) {
         Ok(given) => format!("{given} {flags}"),
         Err(_) => flags.to_owned(),
     };
-    command
-        .env("RUSTFLAGS", flags)
-        .env("CARGO_TARGET_DIR", target().join(folder));
+    command.env("RUSTFLAGS", flags).env("CARGO_TARGET_DIR", target().join(folder));
 }
 
 /// The command as one would type it, environment included.
 fn as_typed(command: &Command) -> String {
     let environment = command.get_envs().filter_map(|(name, value)| {
-        Some(format!(
-            "{}={:?}",
-            name.to_string_lossy(),
-            value?.to_string_lossy()
-        ))
+        Some(format!("{}={:?}", name.to_string_lossy(), value?.to_string_lossy()))
     });
-    let program = Path::new(command.get_program())
-        .file_name()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
     let words = words.map(|word| word.to_string_lossy().into_owned());
     environment.chain(words).collect::<Vec<_>>().join(" ")
@@ -65,22 +55,14 @@ fn as_typed(command: &Command) -> String {
 /// Shows the command, runs it, and demands success.
 pub(crate) fn run(command: &mut Command) -> Outcome {
     println!("$ {}", as_typed(command));
-    let status = command
-        .status()
-        .map_err(|error| cannot_start(command, &error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!("{}: {status}", as_typed(command)))
-    }
+    let status = command.status().map_err(|error| cannot_start(command, &error))?;
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", as_typed(command))) }
 }
 
 /// Runs the command, demands success, and returns what it wrote to its standard output.
 pub(crate) fn output(command: &mut Command) -> Outcome<String> {
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| cannot_start(command, &error))?;
+    let output =
+        command.stderr(Stdio::inherit()).output().map_err(|error| cannot_start(command, &error))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
@@ -98,13 +80,8 @@ pub(crate) enum End {
 
 /// Runs a program without a word, for `limit` at most.
 pub(crate) fn quietly(command: &mut Command, limit: Duration) -> Outcome<End> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let mut child = command
-        .spawn()
-        .map_err(|error| cannot_start(command, &error))?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
     match wait(&mut child, limit) {
         Ok(Some(status)) if status.success() => Ok(End::Success),
         Ok(Some(_)) => Ok(End::Failure),
@@ -131,10 +108,7 @@ fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
 }
 
 fn cannot_start(command: &Command, error: &io::Error) -> String {
-    format!(
-        "cannot start {}: {error}",
-        command.get_program().to_string_lossy()
-    )
+    format!("cannot start {}: {error}", command.get_program().to_string_lossy())
 }
 
 /// Prints rows in columns under their headers.
@@ -145,10 +119,8 @@ pub(crate) fn print_table(header: &[&str], rows: &[Vec<String>]) {
     };
     let widths: Vec<_> = (0..header.len()).map(width).collect();
     let print = |cells: &mut dyn Iterator<Item = &str>| {
-        let line: Vec<_> = cells
-            .zip(&widths)
-            .map(|(cell, &width)| format!("{cell:<width$}"))
-            .collect();
+        let line: Vec<_> =
+            cells.zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
         println!("{}", line.join("  ").trim_end());
     };
     print(&mut header.iter().copied());

@@ -87,18 +87,12 @@ impl Weakening {
             _ => &[""],
         };
         let name = |half: &&str| format!("{}{half}", ordering.id);
-        let weakening = |name| Weakening {
-            name,
-            ordering: ordering.clone(),
-        };
+        let weakening = |name| Weakening { name, ordering: ordering.clone() };
         halves.iter().map(name).map(weakening).collect()
     }
 
     fn is_asked_for(&self, ids: &[String]) -> bool {
-        ids.is_empty()
-            || ids
-                .iter()
-                .any(|id| *id == self.name || *id == self.ordering.id)
+        ids.is_empty() || ids.iter().any(|id| *id == self.name || *id == self.ordering.id)
     }
 }
 
@@ -134,10 +128,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     let ledger = read_ledger(&programs)?;
     if args.list {
         let row = |o: &Ordering| vec![o.id.clone(), o.order.clone(), o.pairs.clone()];
-        print_table(
-            &["id", "ordering", "pairs with"],
-            &ledger.iter().map(row).collect::<Vec<_>>(),
-        );
+        print_table(&["id", "ordering", "pairs with"], &ledger.iter().map(row).collect::<Vec<_>>());
         return Ok(());
     }
     let exempt = read_exempt(&ledger)?;
@@ -150,11 +141,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     if weakenings.is_empty() {
         return Err("no ordering of that name; `cargo xtask weaken --list` shows them".into());
     }
-    println!(
-        "{} weakenings against {} models",
-        weakenings.len(),
-        models.len()
-    );
+    println!("{} weakenings against {} models", weakenings.len(), models.len());
     report(try_all(&weakenings, &models, args)?, &exempt)
 }
 
@@ -169,18 +156,12 @@ fn read_ledger(programs: &[PathBuf]) -> Outcome<Vec<Ordering>> {
             };
             let mut words = entry.splitn(3, ' ').map(str::to_owned);
             let (Some(id), Some(order)) = (words.next(), words.next()) else {
-                return Err(format!(
-                    "{LEDGER} printed a line without an ordering: {line}"
-                ));
+                return Err(format!("{LEDGER} printed a line without an ordering: {line}"));
             };
             if ledger.iter().any(|known| known.id == id) {
                 return Err(format!("two orderings are called {id}"));
             }
-            ledger.push(Ordering {
-                id,
-                order,
-                pairs: words.next().unwrap_or_default(),
-            });
+            ledger.push(Ordering { id, order, pairs: words.next().unwrap_or_default() });
         }
     }
     if ledger.is_empty() {
@@ -193,20 +174,13 @@ fn read_ledger(programs: &[PathBuf]) -> Outcome<Vec<Ordering>> {
 /// Lines of `NAME reason`; a reason is required, and so is that the name still exists.
 fn read_exempt(ledger: &[Ordering]) -> Outcome<BTreeMap<String, String>> {
     let text = fs::read_to_string(root().join(EXEMPT)).map_err(|e| format!("{EXEMPT}: {e}"))?;
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let lines = text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
     let mut exempt = BTreeMap::new();
     for line in lines {
         let Some((name, reason)) = line.split_once(' ') else {
             return Err(format!("{EXEMPT}: {line} has no reason"));
         };
-        if !ledger
-            .iter()
-            .flat_map(Weakening::all_of)
-            .any(|weakening| weakening.name == name)
-        {
+        if !ledger.iter().flat_map(Weakening::all_of).any(|weakening| weakening.name == name) {
             return Err(format!("{EXEMPT}: there is no ordering {name}"));
         }
         exempt.insert(name.to_owned(), reason.trim().to_owned());
@@ -221,20 +195,14 @@ fn find_models(programs: &[PathBuf], args: &Args) -> Outcome<Vec<Model>> {
         let list = output(Command::new(program).args(["--list", "--format=terse"]))?;
         let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
         let names = names.filter(|name| name.contains("model") && !name.ends_with(LEDGER));
-        models.extend(names.map(|name| Model {
-            program: program.clone(),
-            name: name.to_owned(),
-        }));
+        models.extend(names.map(|name| Model { program: program.clone(), name: name.to_owned() }));
     }
     if models.is_empty() {
         return Err("there are no models".into());
     }
     for model in models.iter().filter(|_| !args.trust_models) {
         let start = Instant::now();
-        match quietly(
-            &mut model.command(args),
-            Duration::from_secs(args.timeout_s),
-        )? {
+        match quietly(&mut model.command(args), Duration::from_secs(args.timeout_s))? {
             End::Success => {}
             End::Failure => return Err(format!("{} fails with nothing weakened", model.name)),
             End::Timeout => return Err(format!("{} takes too long", model.name)),
@@ -253,9 +221,7 @@ fn try_all<'a>(
     models: &[Model],
     args: &Args,
 ) -> Outcome<Vec<Tried<'a>>> {
-    let jobs = args
-        .jobs
-        .unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
     let next = AtomicUsize::new(0);
     let tried = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
@@ -277,11 +243,7 @@ fn try_all<'a>(
             });
         }
     });
-    tried
-        .into_inner()
-        .expect("no worker panics")
-        .into_values()
-        .collect()
+    tried.into_inner().expect("no worker panics").into_values().collect()
 }
 
 /// Gives every model little time at first and then more: most weakenings fail some model at once,
@@ -303,11 +265,7 @@ fn try_one(weakening: &Weakening, models: &[Model], args: &Args) -> Outcome<Verd
         }
         open = unfinished;
     }
-    if open.is_empty() {
-        Ok(Verdict::Survived)
-    } else {
-        Ok(Verdict::Timeout)
-    }
+    if open.is_empty() { Ok(Verdict::Survived) } else { Ok(Verdict::Timeout) }
 }
 
 fn report(tried: Vec<Tried<'_>>, exempt: &BTreeMap<String, String>) -> Outcome {
@@ -332,19 +290,11 @@ fn report(tried: Vec<Tried<'_>>, exempt: &BTreeMap<String, String>) -> Outcome {
             }
         };
         let seconds = format!("{:.1} s", time.as_secs_f64());
-        rows.push(vec![
-            weakening.name.clone(),
-            weakening.ordering.order.clone(),
-            seconds,
-            verdict,
-        ]);
+        rows.push(vec![weakening.name.clone(), weakening.ordering.order.clone(), seconds, verdict]);
     }
     print_table(&["id", "ordering", "time", "verdict"], &rows);
     match failures {
         0 => Ok(()),
-        _ => Err(format!(
-            "{failures} of {} weakenings need a model",
-            rows.len()
-        )),
+        _ => Err(format!("{failures} of {} weakenings need a model", rows.len())),
     }
 }

@@ -82,10 +82,7 @@ impl Clock {
     }
 
     fn monotonic() -> Clock {
-        Clock {
-            source: Source::Monotonic(Instant::now()),
-            ns_per_tick: 1.0,
-        }
+        Clock { source: Source::Monotonic(Instant::now()), ns_per_tick: 1.0 }
     }
 }
 

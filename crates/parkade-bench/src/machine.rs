@@ -32,11 +32,7 @@ impl Machine {
             cpus: std::thread::available_parallelism().map_or(1, Into::into),
             cpu_model: model.to_owned(),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            kernel: if kernel.trim().is_empty() {
-                "unknown".into()
-            } else {
-                kernel.trim().into()
-            },
+            kernel: if kernel.trim().is_empty() { "unknown".into() } else { kernel.trim().into() },
             clock: crate::clock::Clock::get().name().to_owned(),
         }
     }

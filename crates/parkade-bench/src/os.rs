@@ -17,19 +17,14 @@ impl Usage {
     pub(crate) fn since(self, earlier: Usage) -> Usage {
         Usage {
             cpu: self.cpu.saturating_sub(earlier.cpu),
-            context_switches: self
-                .context_switches
-                .saturating_sub(earlier.context_switches),
+            context_switches: self.context_switches.saturating_sub(earlier.context_switches),
         }
     }
 }
 
 /// The calling thread's usage.
 #[cfg(target_os = "linux")]
-#[allow(
-    unsafe_code,
-    reason = "std has no face for getrusage and clock_gettime"
-)]
+#[allow(unsafe_code, reason = "std has no face for getrusage and clock_gettime")]
 pub(crate) fn thread_usage() -> Option<Usage> {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is valid for writes of one rusage during the call.
@@ -40,10 +35,7 @@ pub(crate) fn thread_usage() -> Option<Usage> {
     // SAFETY: zeroed bytes are a valid rusage (integers only), and the call has filled it.
     let usage = unsafe { usage.assume_init() };
     // rusage splits processor time by sampled ticks on some kernels; the thread's clock is exact.
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is valid for writes of one timespec during the call.
     let code = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     if code != 0 {
@@ -63,10 +55,7 @@ pub(crate) fn thread_usage() -> Option<Usage> {
 
 /// The C library's version, which is the version of its mutex.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[allow(
-    unsafe_code,
-    reason = "the C library tells its version through a C string only"
-)]
+#[allow(unsafe_code, reason = "the C library tells its version through a C string only")]
 pub(crate) fn c_library() -> String {
     // SAFETY: takes no argument and has no precondition.
     let version = unsafe { libc::gnu_get_libc_version() };

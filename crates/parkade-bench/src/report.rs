@@ -130,8 +130,7 @@ impl Round {
 
     /// Context switches per operation.
     pub fn switches_per_op(&self) -> Option<f64> {
-        self.context_switches
-            .map(|switches| switches as f64 / self.all_ops())
+        self.context_switches.map(|switches| switches as f64 / self.all_ops())
     }
 
     /// The hog's operations per second.
@@ -155,17 +154,11 @@ pub(crate) struct CellInProgress {
 
 impl CellInProgress {
     pub(crate) fn new(subject: SubjectId) -> CellInProgress {
-        CellInProgress {
-            subject,
-            rounds: Vec::new(),
-            waits: empty_histogram(),
-        }
+        CellInProgress { subject, rounds: Vec::new(), waits: empty_histogram() }
     }
 
     pub(crate) fn push(&mut self, round: Round, waits: &Histogram<u64>) {
-        self.waits
-            .add(waits)
-            .expect("all histograms have the same bounds");
+        self.waits.add(waits).expect("all histograms have the same bounds");
         self.rounds.push(round);
     }
 

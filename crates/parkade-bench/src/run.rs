@@ -61,12 +61,7 @@ impl Plan {
         let mut cells: Vec<Vec<CellInProgress>> = self
             .scenarios
             .iter()
-            .map(|_| {
-                self.subjects
-                    .iter()
-                    .map(|&id| CellInProgress::new(id))
-                    .collect()
-            })
+            .map(|_| self.subjects.iter().map(|&id| CellInProgress::new(id)).collect())
             .collect();
         let mut rng = Rng::new(self.seed);
         let mut before = 0;
@@ -75,24 +70,15 @@ impl Plan {
                 let mut order: Vec<usize> = (0..self.subjects.len()).collect();
                 rng.shuffle(&mut order);
                 let mut tell = |subject, before| {
-                    watcher(Step {
-                        round,
-                        rounds: self.rounds,
-                        scenario,
-                        subject,
-                        before,
-                    });
+                    watcher(Step { round, rounds: self.rounds, scenario, subject, before });
                 };
                 // The same random choices for all locks of a round.
                 let seed = rng.bits();
                 for index in order {
                     let subject = self.subjects[index];
                     tell(Some(subject), before);
-                    let limits = Limits {
-                        time: self.time,
-                        ops_per_thread: self.ops_per_thread,
-                        seed,
-                    };
+                    let limits =
+                        Limits { time: self.time, ops_per_thread: self.ops_per_thread, seed };
                     let measured = harness::measure(scenario, subject, limits);
                     cells[index].push(measured.round, &measured.waits);
                     before += 1;

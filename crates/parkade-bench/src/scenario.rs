@@ -118,17 +118,10 @@ impl Scenario {
         match self.role {
             Role::Scaling | Role::Custom => None,
             // At most 0.75x the time.
-            Role::Cost => Some(Mark {
-                throughput: 1.0 / 0.75,
-                wait: None,
-            }),
+            Role::Cost => Some(Mark { throughput: 1.0 / 0.75, wait: None }),
             Role::Mark => Some(Mark {
                 // In hog loops the rest of the throughput is somebody's starvation.
-                throughput: if self.name.starts_with("short-") {
-                    0.97
-                } else {
-                    1.0
-                },
+                throughput: if self.name.starts_with("short-") { 0.97 } else { 1.0 },
                 wait: (self.threads > 1).then_some(1.0),
             }),
         }
@@ -143,10 +136,7 @@ impl Scenario {
                 let name = format!("many-{threads}x{locks}");
                 return Some(self.renamed(name, threads));
             }
-            _ => self
-                .name
-                .rsplit_once('-')
-                .map_or(&*self.name, |(base, _)| base),
+            _ => self.name.rsplit_once('-').map_or(&*self.name, |(base, _)| base),
         };
         let name = format!("{base}-{threads}");
         Some(self.renamed(name, threads))
@@ -157,14 +147,12 @@ impl Scenario {
             return self.clone();
         }
         // A scenario that exists under that name keeps its role and marks.
-        find(&name)
-            .filter(|known| known.shape == self.shape)
-            .unwrap_or(Scenario {
-                name: name.into(),
-                threads,
-                shape: self.shape,
-                role: Role::Custom,
-            })
+        find(&name).filter(|known| known.shape == self.shape).unwrap_or(Scenario {
+            name: name.into(),
+            threads,
+            shape: self.shape,
+            role: Role::Custom,
+        })
     }
 
     /// How long a round lasts when `asked` for: bursts are not cut in the middle.
@@ -213,12 +201,7 @@ const HOLD: Duration = Duration::from_micros(500);
 const BURST: Duration = Duration::from_millis(20);
 
 fn scenario(name: &'static str, threads: u32, shape: Shape) -> Scenario {
-    Scenario {
-        name: Cow::Borrowed(name),
-        threads,
-        shape,
-        role: Role::Mark,
-    }
+    Scenario { name: Cow::Borrowed(name), threads, shape, role: Role::Mark }
 }
 
 fn steps(name: &'static str, threads: u32, inside: u32, outside: u32) -> Scenario {
@@ -226,19 +209,13 @@ fn steps(name: &'static str, threads: u32, inside: u32, outside: u32) -> Scenari
 }
 
 fn scaling(name: &'static str, threads: u32) -> Scenario {
-    Scenario {
-        role: Role::Scaling,
-        ..steps(name, threads, 20, 60)
-    }
+    Scenario { role: Role::Scaling, ..steps(name, threads, 20, 60) }
 }
 
 /// Every scenario of the Mutex, in the order of the tables.
 pub fn catalogue() -> Vec<Scenario> {
     vec![
-        Scenario {
-            role: Role::Cost,
-            ..scenario("empty-loop", 1, Shape::EmptyLoop)
-        },
+        Scenario { role: Role::Cost, ..scenario("empty-loop", 1, Shape::EmptyLoop) },
         scenario("uncontended", 1, Shape::Solo),
         steps("short-2", 2, 2, 0),
         steps("short-4", 4, 2, 0),
@@ -250,14 +227,7 @@ pub fn catalogue() -> Vec<Scenario> {
         steps("cs2us-8", 8, 2_000, 2_000),
         steps("cs20us-8", 8, 20_000, 5_000),
         scenario("long-8", 8, Shape::SleepInside { hold: HOLD }),
-        scenario(
-            "burst-8",
-            8,
-            Shape::Burst {
-                on: BURST,
-                off: BURST,
-            },
-        ),
+        scenario("burst-8", 8, Shape::Burst { on: BURST, off: BURST }),
         scenario("hog-6", 6, Shape::Hog { hold: HOLD }),
         scenario("many-32x2", 32, Shape::Many { locks: 2 }),
         scenario("many-32x64", 32, Shape::Many { locks: 64 }),
@@ -271,9 +241,7 @@ pub fn catalogue() -> Vec<Scenario> {
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<Scenario> {
-    catalogue()
-        .into_iter()
-        .find(|scenario| scenario.name == name)
+    catalogue().into_iter().find(|scenario| scenario.name == name)
 }
 
 #[cfg(test)]
@@ -301,20 +269,14 @@ mod tests {
         assert_eq!(mixed.with_threads(32), find("mixed-32"));
         let twelve = mixed.with_threads(12).unwrap();
         assert_eq!((&*twelve.name, twelve.role), ("mixed-12", Role::Custom));
-        assert_eq!(
-            find("many-32x64").unwrap().with_threads(4).unwrap().name,
-            "many-4x64"
-        );
+        assert_eq!(find("many-32x64").unwrap().with_threads(4).unwrap().name, "many-4x64");
         assert_eq!(find("uncontended").unwrap().with_threads(4), None);
     }
 
     #[test]
     fn bursts_are_whole() {
         let burst = find("burst-8").unwrap();
-        assert_eq!(
-            burst.round_time(Duration::from_millis(41)),
-            Duration::from_millis(80)
-        );
+        assert_eq!(burst.round_time(Duration::from_millis(41)), Duration::from_millis(80));
         assert_eq!(burst.round_time(Duration::ZERO), Duration::from_millis(40));
     }
 

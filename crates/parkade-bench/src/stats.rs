@@ -135,16 +135,9 @@ impl ScenarioSummary {
             .iter()
             .filter(|cell| cell.subject != SubjectId::Parkade && !starving.contains(&cell.subject))
             .collect();
-        let cells: Vec<CellSummary> = report
-            .cells
-            .iter()
-            .filter_map(|cell| summarize(cell, &rivals))
-            .collect();
-        let counted = || {
-            cells
-                .iter()
-                .filter(|c| rivals.iter().any(|r| r.subject == c.subject))
-        };
+        let cells: Vec<CellSummary> =
+            report.cells.iter().filter_map(|cell| summarize(cell, &rivals)).collect();
+        let counted = || cells.iter().filter(|c| rivals.iter().any(|r| r.subject == c.subject));
         let best = counted().max_by(|a, b| a.ops_per_sec.total_cmp(&b.ops_per_sec));
         let longest = |cell: &CellSummary| cell.waits.map(|waits| (waits.comparable(), waits.max));
         let fairest = best.and_then(|best| {
@@ -153,21 +146,13 @@ impl ScenarioSummary {
                 .filter_map(|cell| Some((cell.subject, longest(cell)?)))
                 .min_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.1.1.total_cmp(&b.1.1)))
         });
-        let ours = cells
-            .iter()
-            .find(|cell| cell.subject == SubjectId::Parkade)
-            .and_then(longest);
+        let ours = cells.iter().find(|cell| cell.subject == SubjectId::Parkade).and_then(longest);
         ScenarioSummary {
             best_rival: best.map(|cell| cell.subject),
             fairest_rival: fairest.map(|(subject, _)| subject),
-            wait_ratio: ours
-                .zip(fairest)
-                .map(|(ours, (_, theirs))| ours.0 / theirs.0),
+            wait_ratio: ours.zip(fairest).map(|(ours, (_, theirs))| ours.0 / theirs.0),
             parkade_starves_hog: starving.contains(&SubjectId::Parkade),
-            disregarded: starving
-                .into_iter()
-                .filter(|&id| id != SubjectId::Parkade)
-                .collect(),
+            disregarded: starving.into_iter().filter(|&id| id != SubjectId::Parkade).collect(),
             cells,
         }
     }
@@ -216,20 +201,11 @@ fn summarize(cell: &Cell, rivals: &[&Cell]) -> Option<CellSummary> {
         slowest: rate(|threads| threads.min())?,
         fastest: rate(|threads| threads.max())?,
         share: over(&|round| {
-            let (min, max) = (
-                round.per_thread.iter().min()?,
-                round.per_thread.iter().max()?,
-            );
+            let (min, max) = (round.per_thread.iter().min()?, round.per_thread.iter().max()?);
             Some(*min as f64 / (*max).max(1) as f64)
         })?,
         spread: over(&|round| {
-            spread(
-                &round
-                    .per_thread
-                    .iter()
-                    .map(|&ops| ops as f64)
-                    .collect::<Vec<_>>(),
-            )
+            spread(&round.per_thread.iter().map(|&ops| ops as f64).collect::<Vec<_>>())
         })?,
         cpu_ns: over(&Round::cpu_ns_per_op),
         switches: over(&Round::switches_per_op),
@@ -243,11 +219,7 @@ fn summarize(cell: &Cell, rivals: &[&Cell]) -> Option<CellSummary> {
 
 fn summarize_waits(cell: &Cell) -> Option<WaitSummary> {
     let over = |of: &dyn Fn(&Waits) -> f64| {
-        median(
-            cell.rounds
-                .iter()
-                .filter_map(|round| round.waits.as_ref().map(of)),
-        )
+        median(cell.rounds.iter().filter_map(|round| round.waits.as_ref().map(of)))
     };
     Some(WaitSummary {
         mean: over(&|w| w.mean_ns)?,
@@ -306,9 +278,7 @@ impl MarkResult {
 
     /// Whether the longest wait keeps to the mark; true where there is none.
     pub fn wait_reached(&self) -> bool {
-        self.wait
-            .zip(self.mark.wait)
-            .is_none_or(|(wait, mark)| wait <= mark)
+        self.wait.zip(self.mark.wait).is_none_or(|(wait, mark)| wait <= mark)
     }
 }
 
@@ -324,11 +294,7 @@ impl Verdict {
         let minimum = judged()
             .min_by(|a, b| a.throughput.total_cmp(&b.throughput))
             .map(|result| (result.scenario.clone(), result.throughput));
-        Some(Verdict {
-            geometric_mean: geometric_mean(&ratios),
-            minimum,
-            results,
-        })
+        Some(Verdict { geometric_mean: geometric_mean(&ratios), minimum, results })
     }
 }
 

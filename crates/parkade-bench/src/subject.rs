@@ -101,10 +101,7 @@ impl SubjectId {
 
     /// The subject of that name or alias.
     pub fn find(name: &str) -> Option<SubjectId> {
-        SubjectId::ALL
-            .iter()
-            .copied()
-            .find(|id| id.name() == name || id.alias() == Some(name))
+        SubjectId::ALL.iter().copied().find(|id| id.name() == name || id.alias() == Some(name))
     }
 
     /// The version measured.
@@ -136,10 +133,7 @@ mod tests {
     fn names_come_back() {
         for &id in SubjectId::ALL {
             assert_eq!(SubjectId::find(id.name()), Some(id));
-            assert_eq!(
-                serde_json::to_string(&id).unwrap(),
-                format!("\"{}\"", id.name())
-            );
+            assert_eq!(serde_json::to_string(&id).unwrap(), format!("\"{}\"", id.name()));
         }
         assert_eq!(SubjectId::find("pl-0.12"), Some(SubjectId::ParkingLot012));
         assert_eq!(SubjectId::find("spin"), None);
@@ -148,12 +142,8 @@ mod tests {
     #[test]
     fn versions_are_the_ones_in_the_manifest() {
         let manifest = include_str!("../Cargo.toml");
-        let pinned = [
-            SubjectId::ParkingLot012,
-            SubjectId::ParkingLot013,
-            SubjectId::Usync,
-            SubjectId::Saa,
-        ];
+        let pinned =
+            [SubjectId::ParkingLot012, SubjectId::ParkingLot013, SubjectId::Usync, SubjectId::Saa];
         for id in pinned {
             let pin = format!("\"={}\"", id.version());
             assert!(manifest.contains(&pin), "{id}: no {pin}");

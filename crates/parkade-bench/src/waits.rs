@@ -139,8 +139,7 @@ impl Waits {
     ) -> (Waits, Histogram<u64>) {
         let mut all = empty_histogram();
         for thread in threads {
-            all.add(&thread.histogram)
-                .expect("all histograms have the same bounds");
+            all.add(&thread.histogram).expect("all histograms have the same bounds");
         }
         let longest = |of: fn(&ThreadWaits) -> u64| threads.iter().map(of).max().unwrap_or(0);
         let sampled_max_ns = longest(|thread| thread.longest_ns);
@@ -174,18 +173,14 @@ pub struct QuantilePoint {
 
 /// Enough points of a distribution to draw it.
 pub(crate) fn quantile_points(histogram: &Histogram<u64>) -> Vec<QuantilePoint> {
-    const QUANTILES: [f64; 13] = [
-        0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999,
-    ];
+    const QUANTILES: [f64; 13] =
+        [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999, 0.9995, 0.9999, 0.99999];
     // A quantile needs several samples beyond it to mean anything.
     let enough = |&q: &f64| (1.0 - q) * histogram.len() as f64 >= 3.0;
     QUANTILES
         .into_iter()
         .filter(enough)
-        .map(|quantile| QuantilePoint {
-            quantile,
-            ns: histogram.value_at_quantile(quantile),
-        })
+        .map(|quantile| QuantilePoint { quantile, ns: histogram.value_at_quantile(quantile) })
         .collect()
 }
 
@@ -236,14 +231,8 @@ mod tests {
         let (waits, all) = Waits::from_threads(&threads, 0, Duration::ZERO);
         assert_eq!(all.len(), 2);
         assert!((2_990_000..=3_010_000).contains(&waits.max_ns), "{waits:?}");
-        assert!(
-            (2_990_000..=3_010_000).contains(&waits.gap_max_ns),
-            "{waits:?}"
-        );
-        assert!(
-            (1_900_000..=2_100_000).contains(&(waits.mean_ns as u64)),
-            "{waits:?}"
-        );
+        assert!((2_990_000..=3_010_000).contains(&waits.gap_max_ns), "{waits:?}");
+        assert!((1_900_000..=2_100_000).contains(&(waits.mean_ns as u64)), "{waits:?}");
     }
 
     #[test]
@@ -254,10 +243,6 @@ mod tests {
         }
         let points = quantile_points(&histogram);
         assert_eq!(points.last().map(|p| p.quantile), Some(0.95));
-        assert!(
-            points
-                .iter()
-                .all(|p| (p.ns as f64 - p.quantile * 100.0).abs() <= 1.0)
-        );
+        assert!(points.iter().all(|p| (p.ns as f64 - p.quantile * 100.0).abs() <= 1.0));
     }
 }

@@ -25,9 +25,7 @@ impl Work {
     #[inline(always)]
     pub fn run(self, mut value: u64, steps: u32) -> u64 {
         for _ in 0..steps {
-            value = value
-                .wrapping_mul(self.multiplier)
-                .wrapping_add(self.increment);
+            value = value.wrapping_mul(self.multiplier).wrapping_add(self.increment);
         }
         value
     }

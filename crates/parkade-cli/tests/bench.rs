@@ -34,14 +34,7 @@ fn path(dir: &Path, name: &str) -> String {
 fn list_names_scenarios_locks_and_suites() {
     let output = bench(&["--list"]);
     assert!(output.status.success());
-    for name in [
-        "empty-loop",
-        "many-32x1000",
-        "mixed-64",
-        "parking_lot-0.13",
-        "5.6.2",
-        "article",
-    ] {
+    for name in ["empty-loop", "many-32x1000", "mixed-64", "parking_lot-0.13", "5.6.2", "article"] {
         assert!(stdout(&output).contains(name), "{name} is missing");
     }
 }
@@ -59,17 +52,8 @@ fn wrong_names_end_with_2_and_the_right_names() {
         (["--work-inside", "3"], "--suite"),
     ] {
         let output = bench(&args);
-        assert_eq!(
-            output.status.code(),
-            Some(2),
-            "{args:?}: {}",
-            stderr(&output)
-        );
-        assert!(
-            stderr(&output).contains(valid),
-            "{args:?}: {}",
-            stderr(&output)
-        );
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(valid), "{args:?}: {}", stderr(&output));
         assert!(!has_run(&output));
     }
 }
@@ -79,11 +63,7 @@ fn a_report_that_cannot_be_written_fails_before_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let missing = path(dir.path(), "missing/report.json");
     let directory = dir.path().to_str().unwrap().to_owned();
-    for (flag, target) in [
-        ("--json", &missing),
-        ("--html", &missing),
-        ("--json", &directory),
-    ] {
+    for (flag, target) in [("--json", &missing), ("--html", &missing), ("--json", &directory)] {
         let output = bench(&["--quick", flag, target]);
         assert_eq!(output.status.code(), Some(1));
         let message = stderr(&output);
@@ -114,26 +94,14 @@ fn a_short_run_writes_both_reports() {
         &html,
     ]);
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(
-        stdout(&output).contains("geometric mean"),
-        "{}",
-        stdout(&output)
-    );
-    assert!(
-        stderr(&output).contains("round 2/2: hog-6 done"),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stdout(&output).contains("geometric mean"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("round 2/2: hog-6 done"), "{}", stderr(&output));
 
     let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(report["schema"], 1);
     assert_eq!(report["settings"]["noise"], true);
     let subjects = report["subjects"].as_array().unwrap();
-    assert!(
-        subjects
-            .iter()
-            .any(|s| s["name"] == "saa" && s["version"] == "5.6.2")
-    );
+    assert!(subjects.iter().any(|s| s["name"] == "saa" && s["version"] == "5.6.2"));
     let scenarios = report["scenarios"].as_array().unwrap();
     assert_eq!(scenarios.len(), 3);
     for scenario in scenarios {
@@ -143,16 +111,8 @@ fn a_short_run_writes_both_reports() {
             let rounds = cell["rounds"].as_array().unwrap();
             assert_eq!(rounds.len(), 2);
             let contended = scenario["threads"] != 1;
-            assert!(
-                rounds
-                    .iter()
-                    .all(|round| round["waits"].is_object() == contended)
-            );
-            assert!(
-                rounds
-                    .iter()
-                    .all(|round| round["secs"].as_f64().unwrap() >= 0.02)
-            );
+            assert!(rounds.iter().all(|round| round["waits"].is_object() == contended));
+            assert!(rounds.iter().all(|round| round["secs"].as_f64().unwrap() >= 0.02));
         }
     }
     assert_eq!(report["verdict"]["results"].as_array().unwrap().len(), 3);
@@ -163,26 +123,15 @@ fn a_short_run_writes_both_reports() {
     for elsewhere in ["<script", "<link", "<img", "@import", "url(", "src="] {
         assert!(!page.contains(elsewhere), "the page needs {elsewhere}");
     }
-    assert!(
-        !page.contains("NaN") && !page.contains("inf"),
-        "a figure is missing"
-    );
+    assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
     // Nothing is left of the temporary files.
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
 }
 
 #[test]
 fn one_lock_alone_has_no_ratios() {
-    let output = bench(&[
-        "--scenario",
-        "mixed-2",
-        "--lock",
-        "parkade",
-        "--secs",
-        "0.02",
-        "--rounds",
-        "1",
-    ]);
+    let output =
+        bench(&["--scenario", "mixed-2", "--lock", "parkade", "--secs", "0.02", "--rounds", "1"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stdout(&output).contains("geometric mean"));
     assert!(!stdout(&output).contains("best rival"));
@@ -191,11 +140,7 @@ fn one_lock_alone_has_no_ratios() {
 #[test]
 fn suites_speak_their_own_units() {
     let article = bench(&["--suite", "article", "--secs", "0.02", "--rounds", "1"]);
-    assert!(
-        stdout(&article).contains("95.3 % and 1.9 %"),
-        "{}",
-        stderr(&article)
-    );
+    assert!(stdout(&article).contains("95.3 % and 1.9 %"), "{}", stderr(&article));
     let parking_lot = bench(&[
         "--suite",
         "parking-lot",
@@ -210,17 +155,9 @@ fn suites_speak_their_own_units() {
         "--lock",
         "pl-0.12,std",
     ]);
-    assert!(
-        stdout(&parking_lot).contains(" kHz"),
-        "{}",
-        stderr(&parking_lot)
-    );
+    assert!(stdout(&parking_lot).contains(" kHz"), "{}", stderr(&parking_lot));
     let lock_bench = bench(&["--suite", "lock-bench", "--threads", "2", "--rounds", "1"]);
-    assert!(
-        stdout(&lock_bench).contains("many-2x64"),
-        "{}",
-        stderr(&lock_bench)
-    );
+    assert!(stdout(&lock_bench).contains("many-2x64"), "{}", stderr(&lock_bench));
     assert!(stdout(&lock_bench).contains(" ms"));
 }
 
@@ -232,15 +169,7 @@ fn an_interrupted_run_leaves_the_older_report() {
     let json = path(dir.path(), "x.json");
     std::fs::write(&json, "an older report").unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_parkade"))
-        .args([
-            "bench",
-            "--scenario",
-            "mixed-2",
-            "--secs",
-            "60",
-            "--json",
-            &json,
-        ])
+        .args(["bench", "--scenario", "mixed-2", "--secs", "60", "--json", &json])
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();

@@ -60,10 +60,7 @@ impl Moment {
 mod clock {
     /// `CLOCK_MONOTONIC`, the clock that `FUTEX_WAIT_BITSET` measures absolute deadlines on.
     pub(super) fn now_ns() -> u64 {
-        let mut now = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: `now` is a live, writable timespec; CLOCK_MONOTONIC exists on every Linux.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
         now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64

@@ -65,11 +65,7 @@ pub fn strategy() -> Strategy {
 #[cold]
 fn detect() -> Strategy {
     let forced = crate::sys::with_env(c"PARKADE_FENCE", |value| value == Some(b"symmetric"));
-    let found = if !forced && kernel::register() {
-        ASYMMETRIC
-    } else {
-        SYMMETRIC
-    };
+    let found = if !forced && kernel::register() { ASYMMETRIC } else { SYMMETRIC };
     // Two detections at once find the same; the first one counts.
     let _ = STRATEGY.compare_exchange(UNKNOWN, found, Ordering::Relaxed, Ordering::Relaxed);
     strategy()

@@ -27,13 +27,7 @@ impl ParkRequest {
     #[must_use]
     pub const fn new(key: usize) -> ParkRequest {
         let token = crate::DEFAULT_PARK_TOKEN;
-        ParkRequest {
-            key,
-            token,
-            place: Place::Back,
-            since: None,
-            deadline: None,
-        }
+        ParkRequest { key, token, place: Place::Back, since: None, deadline: None }
     }
 
     /// Shows `token` to [`unpark_filter`](crate::unpark_filter).
@@ -103,9 +97,7 @@ pub unsafe fn park(
     park_token: ParkToken,
     timeout: Option<Instant>,
 ) -> ParkResult {
-    let request = ParkRequest::new(key)
-        .token(park_token)
-        .deadline(timeout.map(Moment::at));
+    let request = ParkRequest::new(key).token(park_token).deadline(timeout.map(Moment::at));
     // SAFETY: the same duties.
     unsafe { park_with(request, validate, before_sleep, timed_out) }
 }
@@ -121,11 +113,7 @@ pub unsafe fn park_with(
     timed_out: impl FnOnce(Departure),
 ) -> ParkResult {
     let no_unwind = AbortOnUnwind;
-    let node = Node::new(
-        request.key,
-        request.token,
-        request.since.unwrap_or_else(Moment::now),
-    );
+    let node = Node::new(request.key, request.token, request.since.unwrap_or_else(Moment::now));
     let result = park_node(&node, &request, validate, before_sleep, timed_out);
     #[cfg(loom)]
     node.retire();
@@ -150,34 +138,22 @@ fn park_node(
     drop(bucket);
 
     before_sleep();
-    observe::emit(|| Event::Parked {
-        key: request.key,
-        since: node.since,
-    });
+    observe::emit(|| Event::Parked { key: request.key, since: node.since });
     if !node.wait(request.deadline) {
         let bucket = table::lock_of(node);
         if node.is_queued() {
             let key = node.key();
             // SAFETY: queued, and this is its bucket.
             unsafe { bucket.unlink(NonNull::from(node)) };
-            timed_out(Departure {
-                key,
-                have_more_threads: bucket.has_waiters(key),
-            });
+            timed_out(Departure { key, have_more_threads: bucket.has_waiters(key) });
             drop(bucket);
-            observe::emit(|| Event::TimedOut {
-                key,
-                since: node.since,
-            });
+            observe::emit(|| Event::TimedOut { key, since: node.since });
             return ParkResult::TimedOut;
         }
         // A notifier has taken the node and is about to notify it.
         drop(bucket);
         node.wait(None);
     }
-    observe::emit(|| Event::Unparked {
-        key: node.key(),
-        since: node.since,
-    });
+    observe::emit(|| Event::Unparked { key: node.key(), since: node.since });
     ParkResult::Unparked(node.unpark_token())
 }

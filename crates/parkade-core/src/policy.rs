@@ -45,12 +45,7 @@ impl Wait {
     /// A newcomer's wait begins. Reads no clock.
     #[must_use]
     pub fn begin(line: Line) -> Wait {
-        let mut wait = Wait {
-            since: None,
-            first_wake: None,
-            spin_left_ns: 0,
-            gap_ns: 0,
-        };
+        let mut wait = Wait { since: None, first_wake: None, spin_left_ns: 0, gap_ns: 0 };
         wait.refill(line);
         wait
     }
@@ -58,11 +53,7 @@ impl Wait {
     fn refill(&mut self, line: Line) {
         // A model has no time to pass.
         let spin = if cfg!(loom) { 0 } else { tuning::spin_ns() };
-        self.spin_left_ns = if line == Line::Waiting {
-            LINE_FACTOR * spin
-        } else {
-            spin
-        };
+        self.spin_left_ns = if line == Line::Waiting { LINE_FACTOR * spin } else { spin };
         self.gap_ns = FIRST_GAP_NS;
     }
 
@@ -112,11 +103,29 @@ static MODEL_CLAIMS: AtomicBool = AtomicBool::new(false);
 /// Under loom: whether every symmetric release that may return to asymmetric mode does.
 static MODEL_RETURNS: AtomicBool = AtomicBool::new(true);
 
-/// For models: fixes what time and chance decide otherwise.
+/// What time and chance decide outside of models.
 #[cfg(loom)]
-pub fn model(claims: bool, returns: bool) {
-    MODEL_CLAIMS.store(claims, Ordering::Relaxed);
-    MODEL_RETURNS.store(returns, Ordering::Relaxed);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// No woken loser claims; symmetric mode ends whenever it may.
+    Returns,
+    /// No woken loser claims; symmetric mode stays.
+    Stays,
+    /// Every woken loser claims; symmetric mode stays.
+    Claims,
+    /// Every woken loser claims; symmetric mode ends whenever it may.
+    ClaimsAndReturns,
+}
+
+#[cfg(loom)]
+impl Model {
+    /// Fixes the decisions for the models that run next in this process.
+    pub fn fix(self) {
+        let claims = matches!(self, Model::Claims | Model::ClaimsAndReturns);
+        let returns = matches!(self, Model::Returns | Model::ClaimsAndReturns);
+        MODEL_CLAIMS.store(claims, Ordering::Relaxed);
+        MODEL_RETURNS.store(returns, Ordering::Relaxed);
+    }
 }
 
 /// After how many fair intervals in the queue a woken waiter claims at its first lost race. One
@@ -159,7 +168,5 @@ pub fn may_return_to_asymmetric() -> bool {
     let interval = Duration::from_secs(1).as_nanos() as u64 / RETURNS_PER_SECOND;
     let (now, next) = (Moment::now().as_nanos(), NEXT.load(Ordering::Relaxed));
     now >= next
-        && NEXT
-            .compare_exchange(next, now + interval, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        && NEXT.compare_exchange(next, now + interval, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }

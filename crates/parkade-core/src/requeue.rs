@@ -41,11 +41,7 @@ pub unsafe fn unpark_requeue(
         RequeueOp::RequeueOne => (0, 1),
     };
     let woken = from.take(key_from, first(unpark));
-    let moved = if key_from == key_to {
-        Taken::new()
-    } else {
-        from.take(key_from, first(requeue))
-    };
+    let moved = if key_from == key_to { Taken::new() } else { from.take(key_from, first(requeue)) };
     let mut result = UnparkResult {
         unparked_threads: woken.count,
         requeued_threads: to.adopt(key_to, moved),

@@ -66,10 +66,7 @@ fn weakened(id: &str) -> Option<&'static str> {
         let (name, half) = text.split_once(':').unwrap_or((&text, ""));
         Some((name.to_owned(), half.to_owned()))
     });
-    asked
-        .as_ref()
-        .filter(|(name, _)| name == id)
-        .map(|(_, half)| half.as_str())
+    asked.as_ref().filter(|(name, _)| name == id).map(|(_, half)| half.as_str())
 }
 
 /// Declares a crate's ledger of orderings: one constant per edge, and `ALL` for the tools.
@@ -90,5 +87,17 @@ macro_rules! orderings {
         /// Every edge of this crate.
         #[cfg(all(test, loom))]
         pub(crate) const ALL: &[$crate::shim::Edge] = &[$($id),+];
+    };
+}
+
+/// A constructor that is `const` in the real world; loom's atomics cannot be made in constants.
+#[macro_export]
+macro_rules! const_unless_loom {
+    ($vis:vis fn $name:ident() -> $made:ty $body:block) => {
+        #[cfg(not(loom))]
+        $vis const fn $name() -> $made $body
+
+        #[cfg(loom)]
+        $vis fn $name() -> $made $body
     };
 }

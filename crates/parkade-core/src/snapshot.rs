@@ -60,9 +60,7 @@ fn copy(found: &mut Vec<Parked>, lock: impl Fn() -> table::Locked, keep: impl Fn
                 left_out += 1;
                 return;
             }
-            let before = found
-                .last()
-                .filter(|last| found.len() > start && last.key == node.key());
+            let before = found.last().filter(|last| found.len() > start && last.key == node.key());
             let position = before.map_or(0, |last| last.position + 1);
             found.push(Parked {
                 key: node.key(),

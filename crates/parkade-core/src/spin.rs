@@ -40,9 +40,7 @@ fn measure() -> u32 {
         Moment::now().since(start).as_nanos() as u64
     });
     let ns = best.min().unwrap_or(1).max(1);
-    u32::try_from(ns * 1024 / u64::from(PAUSES))
-        .unwrap_or(u32::MAX)
-        .max(1)
+    u32::try_from(ns * 1024 / u64::from(PAUSES)).unwrap_or(u32::MAX).max(1)
 }
 
 /// Exponential back-off for locks built on this crate: a few pauses, each longer than the last,
@@ -106,9 +104,7 @@ mod tests {
     #[test]
     fn advises_to_park_after_a_bounded_number_of_steps() {
         let mut wait = SpinWait::new();
-        let steps = core::iter::repeat_with(|| wait.spin())
-            .take_while(|&go_on| go_on)
-            .count();
+        let steps = core::iter::repeat_with(|| wait.spin()).take_while(|&go_on| go_on).count();
         assert_eq!(steps, STEPS as usize);
         assert!(!wait.spin());
         wait.reset();

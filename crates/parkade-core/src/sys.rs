@@ -117,10 +117,7 @@ pub(crate) mod fork {
 
     // Registered before `main` because registering may allocate, and no lock path may.
     #[used]
-    #[cfg_attr(
-        target_vendor = "apple",
-        unsafe(link_section = "__DATA,__mod_init_func")
-    )]
+    #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
     #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
     static REGISTER: extern "C" fn() = register;
 }

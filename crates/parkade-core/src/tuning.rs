@@ -38,16 +38,8 @@ pub struct OutOfRange {
 
 impl fmt::Display for OutOfRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OutOfRange {
-            name,
-            given,
-            min,
-            max,
-        } = self;
-        write!(
-            f,
-            "{name} of {given:?} is out of range ({min:?} to {max:?})"
-        )
+        let OutOfRange { name, given, min, max } = self;
+        write!(f, "{name} of {given:?} is out of range ({min:?} to {max:?})")
     }
 }
 
@@ -72,11 +64,7 @@ static SPIN: Setting = Setting {
     unit: Duration::from_nanos(1),
     range: 0..=1_000_000,
     default: || {
-        if crate::sys::cpus() == 1 {
-            0
-        } else {
-            DEFAULT_SPIN_NS
-        }
+        if crate::sys::cpus() == 1 { 0 } else { DEFAULT_SPIN_NS }
     },
     value: AtomicU32::new(UNSET),
 };
@@ -112,10 +100,7 @@ impl Setting {
             Some(text) => self.parse(text).ok_or_else(|| (self.default)()),
         });
         let value = chosen.unwrap_or_else(|default| default);
-        match self
-            .value
-            .compare_exchange(UNSET, value, Ordering::Relaxed, Ordering::Relaxed)
-        {
+        match self.value.compare_exchange(UNSET, value, Ordering::Relaxed, Ordering::Relaxed) {
             Err(first) => first,
             Ok(_) => {
                 if chosen.is_err() {
@@ -197,12 +182,9 @@ mod tests {
     #[test]
     fn ranges_are_enforced_and_nothing_changes_on_error() {
         let before = fair_interval();
-        for bad in [
-            Duration::ZERO,
-            Duration::from_nanos(999),
-            Duration::from_secs(2),
-            Duration::MAX,
-        ] {
+        for bad in
+            [Duration::ZERO, Duration::from_nanos(999), Duration::from_secs(2), Duration::MAX]
+        {
             let error = set_fair_interval(bad).unwrap_err();
             assert!(error.to_string().contains("1µs to 1s"), "{error}");
             assert_eq!(fair_interval(), before);

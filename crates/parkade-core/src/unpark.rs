@@ -37,11 +37,7 @@ pub unsafe fn unpark_one_if(
     validate: impl FnOnce() -> bool,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
-    unpark(
-        key,
-        |bucket| bucket.take(key, first(usize::from(validate()))),
-        callback,
-    )
+    unpark(key, |bucket| bucket.take(key, first(usize::from(validate()))), callback)
 }
 
 /// Unparks every thread parked on `key`, giving `unpark_token` to each; returns how many.

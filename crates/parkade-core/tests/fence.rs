@@ -33,20 +33,13 @@ fn rounds_in_which_neither_saw_the_other(light: fn(), heavy: fn()) -> usize {
         let other = scope.spawn(|| side(&y, &x, heavy));
         let saw_y = side(&x, &y, light);
         let saw_x = other.join().unwrap();
-        saw_x
-            .iter()
-            .zip(&saw_y)
-            .filter(|(x, y)| !**x && !**y)
-            .count()
+        saw_x.iter().zip(&saw_y).filter(|(x, y)| !**x && !**y).count()
     })
 }
 
 #[test]
 fn a_light_fence_pairs_with_a_heavy_one() {
-    assert_eq!(
-        rounds_in_which_neither_saw_the_other(fence::light, fence::heavy),
-        0
-    );
+    assert_eq!(rounds_in_which_neither_saw_the_other(fence::light, fence::heavy), 0);
 }
 
 #[test]
@@ -56,10 +49,7 @@ fn a_compiler_fence_pairs_with_a_heavy_one_where_supported() {
         return;
     }
     let heavy = || fence::try_heavy().expect("the strategy is asymmetric");
-    assert_eq!(
-        rounds_in_which_neither_saw_the_other(fence::compiler_only, heavy),
-        0
-    );
+    assert_eq!(rounds_in_which_neither_saw_the_other(fence::compiler_only, heavy), 0);
 }
 
 #[test]
@@ -71,9 +61,6 @@ fn the_environment_forces_the_fallback() {
     } else if cfg!(target_os = "linux") {
         let before = fence::heavy_count();
         fence::heavy();
-        assert_eq!(
-            fence::strategy() == Strategy::Asymmetric,
-            fence::heavy_count() > before
-        );
+        assert_eq!(fence::strategy() == Strategy::Asymmetric, fence::heavy_count() > before);
     }
 }

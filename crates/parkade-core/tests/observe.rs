@@ -24,14 +24,7 @@ fn events_follow_a_wait_and_stop_when_removed() {
     let key = (&raw const word).addr();
     let park = |deadline| {
         // SAFETY: the key is a local's address; the callbacks do nothing.
-        unsafe {
-            park_with(
-                ParkRequest::new(key).deadline(deadline),
-                || true,
-                || {},
-                |_| {},
-            )
-        }
+        unsafe { park_with(ParkRequest::new(key).deadline(deadline), || true, || {}, |_| {}) }
     };
     let wake_parked = || {
         while snapshot_of(key).is_empty() {

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// An address of its own for each test.
-struct Key(#[expect(dead_code, reason = "its address is the key")] Box<u64>);
+struct Key(Box<u64>);
 
 impl Key {
     fn new() -> Key {
@@ -68,14 +68,8 @@ fn threads_are_woken_in_the_order_they_parked_with_their_tokens() {
         let parked: Vec<_> = (0..5).map(|i| park_thread(scope, key, i)).collect();
         for (i, parked) in parked.into_iter().enumerate() {
             let result = wake(key, 100 + i);
-            assert_eq!(
-                (result.unparked_threads, result.have_more_threads),
-                (1, i < 4)
-            );
-            assert_eq!(
-                parked.join().unwrap(),
-                ParkResult::Unparked(UnparkToken(100 + i))
-            );
+            assert_eq!((result.unparked_threads, result.have_more_threads), (1, i < 4));
+            assert_eq!(parked.join().unwrap(), ParkResult::Unparked(UnparkToken(100 + i)));
         }
         assert_eq!(wake(key, 0), parkade_core::UnparkResult::default());
     });
@@ -100,14 +94,7 @@ fn an_invalid_park_returns_at_once_and_leaves_no_trace() {
     let key = Key::new();
     // SAFETY: the key is our own allocation; the callbacks do nothing.
     let result = unsafe {
-        park(
-            key.addr(),
-            || false,
-            || unreachable!(),
-            |_| unreachable!(),
-            DEFAULT_PARK_TOKEN,
-            None,
-        )
+        park(key.addr(), || false, || unreachable!(), |_| unreachable!(), DEFAULT_PARK_TOKEN, None)
     };
     assert_eq!(result, ParkResult::Invalid);
     assert!(!result.is_unparked());
@@ -123,35 +110,16 @@ fn a_timeout_reports_whether_others_remain() {
         let deadline = Instant::now() + Duration::from_millis(10);
         // SAFETY: the key is a test's own allocation; the callbacks only write a local.
         let result = unsafe {
-            park(
-                key,
-                || true,
-                || {},
-                |left| seen = Some(left),
-                DEFAULT_PARK_TOKEN,
-                Some(deadline),
-            )
+            park(key, || true, || {}, |left| seen = Some(left), DEFAULT_PARK_TOKEN, Some(deadline))
         };
         assert_eq!(result, ParkResult::TimedOut);
         assert!(Instant::now() >= deadline);
         seen.unwrap()
     };
-    assert_eq!(
-        timed_park(),
-        Departure {
-            key,
-            have_more_threads: false
-        }
-    );
+    assert_eq!(timed_park(), Departure { key, have_more_threads: false });
     thread::scope(|scope| {
         let other = park_thread(scope, key, 0);
-        assert_eq!(
-            timed_park(),
-            Departure {
-                key,
-                have_more_threads: true
-            }
-        );
+        assert_eq!(timed_park(), Departure { key, have_more_threads: true });
         wake(key, 0);
         other.join().unwrap();
     });
@@ -193,21 +161,12 @@ fn a_filter_picks_by_token_and_stops_when_told() {
         // which is slow under a queue lock, but harmless.)
         let result = unsafe { unpark_filter(key, filter, |_| UnparkToken(9)) };
         assert_eq!(seen, [0, 1, 2, 3, 4]);
-        assert_eq!(
-            (result.unparked_threads, result.have_more_threads),
-            (2, true)
-        );
-        let left: Vec<_> = snapshot_of(key)
-            .iter()
-            .map(|parked| parked.token.0)
-            .collect();
+        assert_eq!((result.unparked_threads, result.have_more_threads), (2, true));
+        let left: Vec<_> = snapshot_of(key).iter().map(|parked| parked.token.0).collect();
         assert_eq!(left, [0, 2, 4, 5]);
         // SAFETY: as above.
         unsafe { unpark_all(key, UnparkToken(1)) };
-        let tokens: Vec<_> = parked
-            .into_iter()
-            .map(|parked| parked.join().unwrap())
-            .collect();
+        let tokens: Vec<_> = parked.into_iter().map(|parked| parked.join().unwrap()).collect();
         let expected = [1, 9, 1, 9, 1, 1].map(|token| ParkResult::Unparked(UnparkToken(token)));
         assert_eq!(tokens, expected);
     });
@@ -226,16 +185,10 @@ fn unpark_one_if_asks_first_and_always_reports() {
         };
         // SAFETY: the key is our own allocation; the callbacks only touch a local.
         let result = unsafe { unpark_one_if(key, || false, report) };
-        assert_eq!(
-            (result.unparked_threads, result.have_more_threads),
-            (0, true)
-        );
+        assert_eq!((result.unparked_threads, result.have_more_threads), (0, true));
         assert_eq!(reported, Some(result));
         // SAFETY: as above.
-        assert_eq!(
-            unsafe { unpark_one_if(key, || true, |_| UnparkToken(5)) }.unparked_threads,
-            1
-        );
+        assert_eq!(unsafe { unpark_one_if(key, || true, |_| UnparkToken(5)) }.unparked_threads, 1);
         assert_eq!(parked.join().unwrap(), ParkResult::Unparked(UnparkToken(5)));
     });
 }
@@ -251,10 +204,7 @@ fn requeueing_moves_waiters_and_keeps_their_order() {
     thread::scope(|scope| {
         let parked: Vec<_> = (0..6).map(|i| park_thread(scope, from, i)).collect();
 
-        assert_eq!(
-            requeue(RequeueOp::Abort),
-            parkade_core::UnparkResult::default()
-        );
+        assert_eq!(requeue(RequeueOp::Abort), parkade_core::UnparkResult::default());
         assert_eq!(snapshot_of(from).len(), 6);
 
         let result = requeue(RequeueOp::UnparkOne);
@@ -269,18 +219,12 @@ fn requeueing_moves_waiters_and_keeps_their_order() {
         assert!(!result.have_more_threads);
 
         assert_eq!(requeue(RequeueOp::RequeueAll).requeued_threads, 0);
-        let order: Vec<_> = snapshot_of(to)
-            .iter()
-            .map(|parked| parked.token.0)
-            .collect();
+        let order: Vec<_> = snapshot_of(to).iter().map(|parked| parked.token.0).collect();
         assert_eq!(order, [1, 3, 4, 5]);
 
         // SAFETY: the key is our own allocation.
         unsafe { unpark_all(to, UnparkToken(60)) };
-        let tokens: Vec<_> = parked
-            .into_iter()
-            .map(|parked| parked.join().unwrap())
-            .collect();
+        let tokens: Vec<_> = parked.into_iter().map(|parked| parked.join().unwrap()).collect();
         let expected =
             [50, 60, 50, 60, 60, 60].map(|token| ParkResult::Unparked(UnparkToken(token)));
         assert_eq!(tokens, expected);
@@ -319,13 +263,7 @@ fn a_requeued_waiter_times_out_on_its_new_key() {
         assert_eq!(moved.requeued_threads, 1);
         release.store(true, SeqCst);
         assert_eq!(waiter.join().unwrap(), ParkResult::TimedOut);
-        assert_eq!(
-            *left.lock().unwrap(),
-            Some(Departure {
-                key: to,
-                have_more_threads: false
-            })
-        );
+        assert_eq!(*left.lock().unwrap(), Some(Departure { key: to, have_more_threads: false }));
     });
 }
 
@@ -338,10 +276,7 @@ fn requeueing_onto_the_same_key_moves_nobody() {
         // SAFETY: the key is our own allocation; the callbacks do nothing.
         let result =
             unsafe { unpark_requeue(key, key, || RequeueOp::RequeueAll, |_, _| UnparkToken(0)) };
-        assert_eq!(
-            (result.requeued_threads, result.have_more_threads),
-            (0, true)
-        );
+        assert_eq!((result.requeued_threads, result.have_more_threads), (0, true));
         wake(key, 0);
         parked.join().unwrap();
     });
@@ -356,10 +291,7 @@ fn a_snapshot_shows_who_waits_in_order_and_since_when() {
         let first = park_thread(scope, key, 11);
         let since = Moment::now();
         let second = park_thread_at(scope, ParkRequest::new(key).since(start), key);
-        let seen: Vec<_> = snapshot()
-            .into_iter()
-            .filter(|parked| parked.key == key)
-            .collect();
+        let seen: Vec<_> = snapshot().into_iter().filter(|parked| parked.key == key).collect();
         assert_eq!(seen, snapshot_of(key));
         assert_eq!(seen.iter().map(|p| p.position).collect::<Vec<_>>(), [0, 1]);
         assert_eq!(seen[0].token, ParkToken(11));
@@ -378,11 +310,7 @@ fn a_snapshot_shows_who_waits_in_order_and_since_when() {
 fn unparks_race_timeouts_and_every_wake_is_accounted_for() {
     let key = Key::new();
     let key = key.addr();
-    let (woken, sent, done) = (
-        AtomicUsize::new(0),
-        AtomicUsize::new(0),
-        AtomicBool::new(false),
-    );
+    let (woken, sent, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let waiters: Vec<_> = (0..4)
             .map(|i| {

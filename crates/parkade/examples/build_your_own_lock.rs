@@ -21,9 +21,7 @@ impl TinyLock {
             // Sleep only if it is still locked, and tell the holder that we do; both are decided
             // under the queue's lock, so the holder's wake cannot fall in between.
             let mark = || {
-                self.0
-                    .compare_exchange(LOCKED, LOCKED | PARKED, Relaxed, Relaxed)
-                    .is_ok()
+                self.0.compare_exchange(LOCKED, LOCKED | PARKED, Relaxed, Relaxed).is_ok()
                     || self.0.load(Relaxed) == LOCKED | PARKED
             };
             // SAFETY: the key is our own address, and the callbacks only touch our word.
@@ -32,16 +30,11 @@ impl TinyLock {
     }
 
     fn unlock(&self) {
-        if self
-            .0
-            .compare_exchange(LOCKED, 0, Release, Relaxed)
-            .is_err()
-        {
+        if self.0.compare_exchange(LOCKED, 0, Release, Relaxed).is_err() {
             // SAFETY: the key is our own address, and the callback only touches our word.
             unsafe {
                 unpark_one(self.key(), |result| {
-                    self.0
-                        .store(if result.have_more_threads { PARKED } else { 0 }, Release);
+                    self.0.store(if result.have_more_threads { PARKED } else { 0 }, Release);
                     DEFAULT_UNPARK_TOKEN
                 })
             };
@@ -71,10 +64,7 @@ impl Counter {
 }
 
 fn main() {
-    let counter = Counter {
-        lock: TinyLock(AtomicU8::new(0)),
-        value: UnsafeCell::new(0),
-    };
+    let counter = Counter { lock: TinyLock(AtomicU8::new(0)), value: UnsafeCell::new(0) };
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| (0..10_000).for_each(|_| counter.increment()));

@@ -22,11 +22,8 @@ impl Bank {
         assert_ne!(from, to, "one account cannot be locked twice");
         let mut low = self.accounts[from.min(to)].lock();
         let mut high = self.accounts[from.max(to)].lock();
-        let (source, target) = if from < to {
-            (&mut *low, &mut *high)
-        } else {
-            (&mut *high, &mut *low)
-        };
+        let (source, target) =
+            if from < to { (&mut *low, &mut *high) } else { (&mut *high, &mut *low) };
         if let Some(rest) = source.checked_sub(amount) {
             *source = rest;
             *target += amount;
@@ -39,9 +36,7 @@ impl Bank {
 }
 
 fn main() {
-    let bank = Bank {
-        accounts: (0..8).map(|_| Mutex::new(100)).collect(),
-    };
+    let bank = Bank { accounts: (0..8).map(|_| Mutex::new(100)).collect() };
 
     thread::scope(|scope| {
         for worker in 0..4 {

@@ -10,7 +10,7 @@ macro_rules! lock_api_face {
     ($raw:ident, release_fair = $release_fair:ident) => {
         // SAFETY: the promises above, proven in the type's `state.rs`.
         unsafe impl lock_api::RawMutex for $raw {
-            const INIT: $raw = $raw::NEW;
+            const INIT: $raw = $raw::new();
             type Guard = $crate::GuardMarker;
 
             #[inline]

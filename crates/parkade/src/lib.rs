@@ -32,12 +32,15 @@
 //! [`tuning`] holds the two process-wide settings of the waiting policy; the environment variables
 //! `PARKADE_SPIN_NS` and `PARKADE_FAIR_US` set them from outside.
 
+#![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
+
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
+mod parked;
 
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;

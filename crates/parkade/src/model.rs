@@ -5,7 +5,8 @@
 //! protected cell; a node used after its owner left as a race with `Node::retire`.
 
 use loom::{cell::UnsafeCell, model::Builder, sync::Arc, thread};
-use parkade_core::{Moment, policy};
+use parkade_core::Moment;
+pub(crate) use parkade_core::policy::Model as Policy;
 
 /// A lock as the models use it.
 pub(crate) trait Lock: 'static {
@@ -26,10 +27,7 @@ pub(crate) struct Shared<L> {
 
 impl<L: Lock> Shared<L> {
     pub(crate) fn new() -> Arc<Shared<L>> {
-        Arc::new(Shared {
-            raw: L::new(),
-            count: UnsafeCell::new(0),
-        })
+        Arc::new(Shared { raw: L::new(), count: UnsafeCell::new(0) })
     }
 
     /// Inside a critical section: loom fails the model if two of these are not ordered.
@@ -65,34 +63,17 @@ impl<L: Lock> Shared<L> {
         self.raw.check_rest();
         self.raw.acquire();
         // SAFETY: the lock is held.
-        self.count
-            .with(|count| assert_eq!(unsafe { *count }, expected));
+        self.count.with(|count| assert_eq!(unsafe { *count }, expected));
         self.raw.release();
     }
 }
 
-/// What time and chance decide outside of models.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Policy {
-    /// No woken loser claims; symmetric mode ends whenever it may.
-    Returns,
-    /// No woken loser claims; symmetric mode stays.
-    Stays,
-    /// Every woken loser claims; symmetric mode stays.
-    Claims,
-    /// Every woken loser claims; symmetric mode ends whenever it may.
-    ClaimsAndReturns,
-}
-
-/// Runs `body` in every interleaving with at most `bound` preemptions (`LOOM_MAX_PREEMPTIONS`
-/// overrides it).
+/// Runs `body` in every interleaving with at most `bound` preemptions (or `LOOM_MAX_PREEMPTIONS`,
+/// if that is more).
 pub(crate) fn explore(bound: usize, policy: Policy, body: impl Fn() + Sync + Send + 'static) {
-    policy::model(
-        matches!(policy, Policy::Claims | Policy::ClaimsAndReturns),
-        matches!(policy, Policy::Returns | Policy::ClaimsAndReturns),
-    );
+    policy.fix();
     let mut builder = Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(bound));
+    builder.preemption_bound = builder.preemption_bound.max(Some(bound));
     builder.max_branches = 20_000;
     builder.check(body);
 }

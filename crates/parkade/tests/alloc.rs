@@ -145,21 +145,13 @@ fn no_operation_allocates() {
     let counting = Count::start();
     let before = COUNTED.load(Relaxed);
     drop(std::hint::black_box(Box::new(1)));
-    assert_eq!(
-        COUNTED.load(Relaxed) - before,
-        2,
-        "the count does not count"
-    );
+    assert_eq!(COUNTED.load(Relaxed) - before, 2, "the count does not count");
     drop(counting);
 
     let before = COUNTED.load(Relaxed);
     counted_during::<RawMutex>("no allocation, mutex");
     counted_during::<RawFairMutex>("no allocation, fair mutex");
-    assert_eq!(
-        COUNTED.load(Relaxed) - before,
-        0,
-        "allocations inside lock operations"
-    );
+    assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 
 #[test]
@@ -184,10 +176,7 @@ fn a_program_runs_on_an_allocator_that_locks() {
                 })
             })
             .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a worker failed"))
-            .collect()
+        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).collect()
     });
     assert!(lengths.iter().all(|&length| length == lengths[0]));
     assert!(CALLS.lock().count() > 16 * 4_000);

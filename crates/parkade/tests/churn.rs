@@ -22,10 +22,7 @@ const GROWTH_MAX: u64 = 1024;
 /// as code is first run.
 fn anonymous_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
@@ -56,10 +53,8 @@ fn churn(threads: usize, watchdog: &Watchdog) {
 
 #[test]
 fn threads_leave_memory_where_it_was() {
-    let threads = std::env::var("PARKADE_CHURN_THREADS").map_or(20_000, |text| {
-        text.parse()
-            .expect("PARKADE_CHURN_THREADS is a number of threads")
-    });
+    let threads = std::env::var("PARKADE_CHURN_THREADS")
+        .map_or(20_000, |text| text.parse().expect("PARKADE_CHURN_THREADS is a number of threads"));
     churn(threads / 10, &Watchdog::new("churn, warm-up", 1));
     let before = anonymous_kib();
     churn(threads, &Watchdog::new("churn", 1));

@@ -21,11 +21,7 @@ fn features() -> String {
         ("serde", cfg!(feature = "serde")),
         ("send_guard", cfg!(feature = "send_guard")),
     ];
-    let on: Vec<_> = on
-        .into_iter()
-        .filter(|(_, on)| *on)
-        .map(|(name, _)| name)
-        .collect();
+    let on: Vec<_> = on.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect();
     on.join(",")
 }
 
@@ -35,10 +31,7 @@ fn every_example_prints_what_it_promises() {
     let mut seen = BTreeSet::new();
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        assert!(
-            path.extension().is_some_and(|e| e == "rs"),
-            "{path:?} is not an example file"
-        );
+        assert!(path.extension().is_some_and(|e| e == "rs"), "{path:?} is not an example file");
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         let promised = promised_output(&fs::read_to_string(&path).unwrap());
         let promised = promised.unwrap_or_else(|| {
@@ -47,31 +40,14 @@ fn every_example_prints_what_it_promises() {
 
         let mut cargo = Command::new(env!("CARGO"));
         cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-        cargo.args([
-            "run",
-            "-q",
-            "-p",
-            "parkade",
-            "--example",
-            &name,
-            "--features",
-            &features(),
-        ]);
+        cargo.args(["run", "-q", "-p", "parkade", "--example", &name, "--features", &features()]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
         let output = cargo.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{name} failed: {}\n{stderr}",
-            output.status
-        );
-        assert_eq!(
-            String::from_utf8_lossy(&output.stdout),
-            promised,
-            "stdout of {name}"
-        );
+        assert!(output.status.success(), "{name} failed: {}\n{stderr}", output.status);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), promised, "stdout of {name}");
         seen.insert(name);
     }
     for name in [

@@ -70,11 +70,7 @@ fn longest_wait<R: FullMutex>(hogs: usize, victims: usize, rounds: usize, hold: 
             .collect();
         let waits: Vec<_> = victims.into_iter().map(|victim| victim.join()).collect();
         stop.store(true, Relaxed);
-        waits
-            .into_iter()
-            .map(|wait| wait.expect("a victim failed"))
-            .max()
-            .unwrap()
+        waits.into_iter().map(|wait| wait.expect("a victim failed")).max().unwrap()
     })
 }
 
@@ -99,10 +95,7 @@ impl Hold {
 #[track_caller]
 fn assert_waits_below(limit: Duration, longest: Duration) {
     println!("longest wait {longest:?}");
-    assert!(
-        longest < limit,
-        "a victim waited {longest:?}, more than {limit:?}"
-    );
+    assert!(longest < limit, "a victim waited {longest:?}, more than {limit:?}");
 }
 
 #[test]
@@ -161,10 +154,7 @@ fn shares<R: FullMutex>(threads: usize, hold: Duration, total: Duration) -> Vec<
             .collect();
         thread::sleep(total);
         stop.store(true, Relaxed);
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a worker failed"))
-            .collect()
+        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).collect()
     });
     println!("sections per thread: {shares:?}");
     shares
@@ -178,20 +168,12 @@ fn assert_even(shares: &[u64]) {
 
 #[test]
 fn long_sections_are_shared_out_evenly() {
-    assert_even(&shares::<RawMutex>(
-        8,
-        Duration::from_micros(500),
-        Duration::from_secs(3),
-    ));
+    assert_even(&shares::<RawMutex>(8, Duration::from_micros(500), Duration::from_secs(3)));
 }
 
 #[test]
 fn long_sections_of_a_fair_mutex_are_shared_out_evenly() {
-    assert_even(&shares::<RawFairMutex>(
-        8,
-        Duration::from_micros(500),
-        Duration::from_secs(2),
-    ));
+    assert_even(&shares::<RawFairMutex>(8, Duration::from_micros(500), Duration::from_secs(2)));
 }
 
 /// Queues `waiters` threads one after the other behind a held lock, lets `release` free it, and
@@ -235,10 +217,7 @@ fn order<R: FullMutex>(
 fn fair_mutex_serves_in_order_of_arrival() {
     for _ in 0..20 {
         // The one that releases comes back at once, and has to wait like everybody else.
-        assert_eq!(
-            order::<RawFairMutex>(10, |guard| drop(guard)),
-            Vec::from_iter(0..=10)
-        );
+        assert_eq!(order::<RawFairMutex>(10, |guard| drop(guard)), Vec::from_iter(0..=10));
     }
 }
 
@@ -246,16 +225,9 @@ fn fair_mutex_serves_in_order_of_arrival() {
 fn fair_unlock_serves_in_order_of_arrival() {
     for _ in 0..20 {
         let order = order::<RawMutex>(10, |guard| MutexGuard::unlock_fair(guard));
-        assert_eq!(
-            order[..1],
-            [0],
-            "the head of the queue was passed: {order:?}"
-        );
+        assert_eq!(order[..1], [0], "the head of the queue was passed: {order:?}");
         let waiters = order.iter().filter(|index| **index < 10);
-        assert!(
-            waiters.is_sorted(),
-            "the queue was not served in order: {order:?}"
-        );
+        assert!(waiters.is_sorted(), "the queue was not served in order: {order:?}");
     }
 }
 

@@ -46,11 +46,7 @@ fn fork() -> Side {
 fn child(body: impl FnOnce()) -> ! {
     // SAFETY: no pointers; a child that outlives its parent ends by itself.
     unsafe { libc::alarm(2 * PATIENCE.as_secs() as u32) };
-    let code = if catch_unwind(AssertUnwindSafe(body)).is_ok() {
-        0
-    } else {
-        1
-    };
+    let code = if catch_unwind(AssertUnwindSafe(body)).is_ok() { 0 } else { 1 };
     // SAFETY: ends the process, runs nothing.
     unsafe { libc::_exit(code) }
 }
@@ -63,18 +59,10 @@ fn reap(pid: libc::pid_t, case: &str) {
         // SAFETY: `status` is ours, `pid` is our child.
         let reaped = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
         if reaped == pid {
-            assert_eq!(
-                status, 0,
-                "{case}: the child failed, wait status {status:#x}"
-            );
+            assert_eq!(status, 0, "{case}: the child failed, wait status {status:#x}");
             return;
         }
-        assert_eq!(
-            reaped,
-            0,
-            "{case}: waitpid: {}",
-            std::io::Error::last_os_error()
-        );
+        assert_eq!(reaped, 0, "{case}: waitpid: {}", std::io::Error::last_os_error());
         if start.elapsed() > PATIENCE {
             // SAFETY: our child, not reaped yet, so the number is still its own.
             unsafe { libc::kill(pid, libc::SIGKILL) };
@@ -93,8 +81,7 @@ fn contend<R: FullMutex>(lock: &Mutex<R, Witness>, threads: u64, rounds: u64) {
         for _ in 0..threads {
             scope.spawn(|| {
                 for _ in 0..rounds {
-                    lock.lock()
-                        .section(|| thread::sleep(Duration::from_micros(20)));
+                    lock.lock().section(|| thread::sleep(Duration::from_micros(20)));
                 }
             });
         }
@@ -181,12 +168,8 @@ fn child_of_the_holder<R: FullMutex>() {
 fn child_of_a_bystander<R: FullMutex>() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     // Many on both sides, so that they share buckets of the table.
-    let hammered: Vec<_> = (0..64)
-        .map(|_| Mutex::<R, _>::new(Witness::new()))
-        .collect();
-    let free: Vec<_> = (0..16)
-        .map(|_| Mutex::<R, _>::new(Witness::new()))
-        .collect();
+    let hammered: Vec<_> = (0..64).map(|_| Mutex::<R, _>::new(Witness::new())).collect();
+    let free: Vec<_> = (0..16).map(|_| Mutex::<R, _>::new(Witness::new())).collect();
     while_hammered("fork by a bystander", &hammered, |turns| {
         for round in 0..ROUNDS {
             let seen = turns.load(Relaxed);
@@ -203,10 +186,7 @@ fn child_of_a_bystander<R: FullMutex>() {
             }
         }
     });
-    assert!(
-        free.iter().all(|lock| lock.lock().count() == 0),
-        "the child has its own memory"
-    );
+    assert!(free.iter().all(|lock| lock.lock().count() == 0), "the child has its own memory");
 }
 
 mod mutex {

@@ -66,10 +66,7 @@ fn made_in_constants() {
 
     let shards: [Mutex<Vec<u8>>; 4] = [const { Mutex::new(Vec::new()) }; 4];
     shards[2].lock().push(7);
-    assert_eq!(
-        shards.map(Mutex::into_inner),
-        [vec![], vec![], vec![7], vec![]]
-    );
+    assert_eq!(shards.map(Mutex::into_inner), [vec![], vec![], vec![7], vec![]]);
 }
 
 #[test]

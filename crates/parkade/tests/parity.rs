@@ -139,10 +139,7 @@ type Log = Vec<String>;
 fn locking<S: Subject>() -> Log {
     let mut log = Log::new();
     let mut lock = S::new(1);
-    log.push(format!(
-        "first {}",
-        lock.with(|value| std::mem::replace(value, 2))
-    ));
+    log.push(format!("first {}", lock.with(|value| std::mem::replace(value, 2))));
     log.push(format!("try on free {:?}", lock.try_with(|value| *value)));
     lock.with(|value| {
         thread::scope(|scope| {
@@ -174,10 +171,7 @@ fn counting<S: Subject>() -> Log {
                 })
             })
             .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().unwrap())
-            .sum::<u64>()
+        workers.into_iter().map(|worker| worker.join().unwrap()).sum::<u64>()
     });
     vec![format!("{} besides the tries", lock.into_inner() - tried)]
 }
@@ -210,11 +204,7 @@ fn panicking<S: Subject>() -> Log {
     }));
     vec![
         format!("panicked {}", result.is_err()),
-        format!(
-            "then {:?} and {}",
-            lock.try_with(|value| *value),
-            lock.with(|value| *value)
-        ),
+        format!("then {:?} and {}", lock.try_with(|value| *value), lock.with(|value| *value)),
     ]
 }
 
@@ -225,18 +215,9 @@ fn rich<S: Rich>() -> Log {
     let soon = Duration::from_millis(1);
 
     log.push(format!("{lock:?} {}", lock.is_locked()));
-    log.push(format!(
-        "for nothing {:?}",
-        lock.with_for(Duration::ZERO, |value| *value)
-    ));
-    log.push(format!(
-        "for ever {:?}",
-        lock.with_for(Duration::MAX, |value| *value)
-    ));
-    log.push(format!(
-        "until the past {:?}",
-        lock.with_until(past, |value| *value)
-    ));
+    log.push(format!("for nothing {:?}", lock.with_for(Duration::ZERO, |value| *value)));
+    log.push(format!("for ever {:?}", lock.with_for(Duration::MAX, |value| *value)));
+    log.push(format!("until the past {:?}", lock.with_until(past, |value| *value)));
     lock.with(|_| {
         log.push(format!("{lock:?} {}", lock.is_locked()));
         thread::scope(|scope| {
@@ -251,15 +232,9 @@ fn rich<S: Rich>() -> Log {
             log.push(format!("on held {:?}", other.join().unwrap()));
         });
     });
-    log.push(format!(
-        "fair {}",
-        lock.with_then_fair(|value| std::mem::replace(value, 2))
-    ));
+    log.push(format!("fair {}", lock.with_then_fair(|value| std::mem::replace(value, 2))));
     log.push(format!("bumped {}", lock.bumped(3)));
-    log.push(format!(
-        "inside unlocked {:?}",
-        lock.unlocked(|lock| lock.try_with(|value| *value))
-    ));
+    log.push(format!("inside unlocked {:?}", lock.unlocked(|lock| lock.try_with(|value| *value))));
     log.push(format!("{lock:?} {}", lock.is_locked()));
     log
 }
@@ -267,12 +242,7 @@ fn rich<S: Rich>() -> Log {
 #[track_caller]
 fn assert_same(logs: &[(&str, Log)]) {
     for (name, log) in logs {
-        assert_eq!(
-            (name, log),
-            (name, &logs[0].1),
-            "{name} differs from {}",
-            logs[0].0
-        );
+        assert_eq!((name, log), (name, &logs[0].1), "{name} differs from {}", logs[0].0);
     }
 }
 

@@ -134,10 +134,7 @@ fn case<R: FullMutex>(name: &str, threads: usize, pace: Pace) {
             .collect();
         thread::sleep(stress_time());
         stop.store(true, Relaxed);
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a worker failed"))
-            .sum()
+        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).sum()
     });
 
     assert_eq!(lock.lock().count(), sections, "{name}: sections were lost");
@@ -187,10 +184,7 @@ fn bursts<R: FullMutex>(name: &str, threads: usize) {
                 })
             })
             .collect();
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a worker failed"))
-            .sum()
+        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).sum()
     });
 
     assert_eq!(lock.lock().count(), sections, "{name}: sections were lost");
@@ -256,9 +250,7 @@ fn many_locks_share_the_table() {
     const LOCKS: usize = 512;
     const THREADS: usize = 32;
     let seed = seed();
-    let locks: Vec<_> = (0..LOCKS)
-        .map(|_| parkade::Mutex::new(Witness::new()))
-        .collect();
+    let locks: Vec<_> = (0..LOCKS).map(|_| parkade::Mutex::new(Witness::new())).collect();
     let stop = AtomicBool::new(false);
     let watchdog = Watchdog::new(format!("many locks, PARKADE_SEED={seed}"), THREADS);
 
@@ -283,10 +275,7 @@ fn many_locks_share_the_table() {
             .collect();
         thread::sleep(stress_time());
         stop.store(true, Relaxed);
-        workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a worker failed"))
-            .sum()
+        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).sum()
     });
 
     let counted: u64 = locks.iter().map(|lock| lock.lock().count()).sum();

@@ -50,28 +50,18 @@ fn far_future() -> Instant {
 }
 
 fn past() -> Instant {
-    Instant::now()
-        .checked_sub(Duration::from_secs(1))
-        .unwrap_or_else(Instant::now)
+    Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now)
 }
 
 fn free_lock_is_taken<R: FullMutex>() {
     let lock = Mutex::<R, _>::new(Witness::new());
     for timeout in SHORT.into_iter().chain(CENTURIES) {
-        lock.try_lock_for(timeout)
-            .unwrap_or_else(|| panic!("{timeout:?}"))
-            .section(|| {});
+        lock.try_lock_for(timeout).unwrap_or_else(|| panic!("{timeout:?}")).section(|| {});
         assert!(!lock.is_locked());
     }
-    for deadline in [
-        past(),
-        Instant::now(),
-        Instant::now() + Duration::from_secs(9),
-        far_future(),
-    ] {
-        lock.try_lock_until(deadline)
-            .unwrap_or_else(|| panic!("{deadline:?}"))
-            .section(|| {});
+    for deadline in [past(), Instant::now(), Instant::now() + Duration::from_secs(9), far_future()]
+    {
+        lock.try_lock_until(deadline).unwrap_or_else(|| panic!("{deadline:?}")).section(|| {});
         assert!(!lock.is_locked());
     }
 }
@@ -85,10 +75,7 @@ fn held_lock_is_given_up_in_time<R: FullMutex>() {
                 let start = Instant::now();
                 assert!(lock.try_lock_for(timeout).is_none(), "{timeout:?}");
                 let waited = start.elapsed();
-                assert!(
-                    waited >= timeout,
-                    "asked to wait {timeout:?}, waited {waited:?}"
-                );
+                assert!(waited >= timeout, "asked to wait {timeout:?}, waited {waited:?}");
 
                 let deadline = Instant::now() + timeout;
                 assert!(lock.try_lock_until(deadline).is_none(), "{timeout:?}");
@@ -100,9 +87,7 @@ fn held_lock_is_given_up_in_time<R: FullMutex>() {
     });
     assert!(parked_on(&lock).is_empty());
     drop(guard);
-    lock.try_lock()
-        .expect("those who gave up have left no trace")
-        .section(|| {});
+    lock.try_lock().expect("those who gave up have left no trace").section(|| {});
 }
 
 fn centuries_end_with_the_release<R: FullMutex>() {
@@ -121,9 +106,7 @@ fn centuries_end_with_the_release<R: FullMutex>() {
                     Some(&timeout) => lock.try_lock_for(timeout),
                     None => lock.try_lock_until(far_future()),
                 };
-                guard
-                    .unwrap_or_else(|| panic!("attempt {attempt} gave up"))
-                    .section(|| {});
+                guard.unwrap_or_else(|| panic!("attempt {attempt} gave up")).section(|| {});
                 progress.step();
             });
             has_started.recv().unwrap();
@@ -216,8 +199,7 @@ fn timeouts_race_releases<R: FullMutex>() {
     assert_eq!(lock.lock().count(), taken);
     assert!(parked_on(&lock).is_empty());
     let free = lock.try_lock_for(Duration::ZERO);
-    free.expect("nobody is left, so the lock is free")
-        .section(|| {});
+    free.expect("nobody is left, so the lock is free").section(|| {});
 }
 
 macro_rules! for_both {

@@ -144,15 +144,8 @@ mod c_library {
             .unwrap();
         let stdout = String::from_utf8_lossy(&output.stdout);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let finished = output
-            .stdout
-            .windows(FINISHED.len())
-            .any(|part| part == FINISHED);
-        assert!(
-            output.status.success() && finished,
-            "{}\n{stdout}\n{stderr}",
-            output.status
-        );
+        let finished = output.stdout.windows(FINISHED.len()).any(|part| part == FINISHED);
+        assert!(output.status.success() && finished, "{}\n{stdout}\n{stderr}", output.status);
     }
 
     /// The program of the test above; run with the others it does nothing.

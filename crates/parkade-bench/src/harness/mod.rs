@@ -151,11 +151,8 @@ fn watch(stage: &Stage, sampling: Sampling, time: Duration) -> u64 {
         // Stamps on the safe side: a call seen at `before` is dated after this sweep, and seen
         // again it has lasted until before the next.
         let before = clock.ticks();
-        let phases: Vec<u64> = stage
-            .desks
-            .iter()
-            .map(|desk| desk.0.load(Ordering::Relaxed))
-            .collect();
+        let phases: Vec<u64> =
+            stage.desks.iter().map(|desk| desk.0.load(Ordering::Relaxed)).collect();
         let after = clock.ticks();
         for (phase, (last, since)) in phases.into_iter().zip(&mut seen) {
             if phase != *last {
@@ -183,33 +180,20 @@ fn collect(
     stopped: u64,
 ) -> Measured {
     let clock = Clock::get();
-    let begin = outcomes
-        .iter()
-        .map(|outcome| outcome.started)
-        .min()
-        .unwrap_or(0);
-    let done = limits
-        .ops_per_thread
-        .is_some_and(|ops| outcomes.iter().all(|o| o.ops >= ops));
+    let begin = outcomes.iter().map(|outcome| outcome.started).min().unwrap_or(0);
+    let done = limits.ops_per_thread.is_some_and(|ops| outcomes.iter().all(|o| o.ops >= ops));
     let end = if done {
-        outcomes
-            .iter()
-            .map(|outcome| outcome.finished)
-            .max()
-            .unwrap_or(stopped)
+        outcomes.iter().map(|outcome| outcome.finished).max().unwrap_or(stopped)
     } else {
         stopped
     };
     let has_hog = matches!(scenario.shape, Shape::Hog { .. });
-    let hog = outcomes.first().filter(|_| has_hog).map(|outcome| Hog {
-        ops: outcome.ops,
-        held_secs: outcome.held_ns as f64 / 1e9,
-    });
-    let per_thread: Vec<u64> = outcomes
-        .iter()
-        .skip(usize::from(has_hog))
-        .map(|outcome| outcome.ops)
-        .collect();
+    let hog = outcomes
+        .first()
+        .filter(|_| has_hog)
+        .map(|outcome| Hog { ops: outcome.ops, held_secs: outcome.held_ns as f64 / 1e9 });
+    let per_thread: Vec<u64> =
+        outcomes.iter().skip(usize::from(has_hog)).map(|outcome| outcome.ops).collect();
     let usage: Option<Vec<_>> = outcomes.iter().map(|outcome| outcome.usage).collect();
     let (waits, histogram) = match scenario.sampling() {
         Sampling::Off => (None, empty_histogram()),
@@ -230,22 +214,12 @@ fn collect(
         ops: per_thread.iter().sum(),
         per_thread,
         hog,
-        cpu_secs: usage
-            .as_ref()
-            .map(|all| all.iter().map(|u| u.cpu.as_secs_f64()).sum()),
+        cpu_secs: usage.as_ref().map(|all| all.iter().map(|u| u.cpu.as_secs_f64()).sum()),
         context_switches: usage.map(|all| all.iter().map(|u| u.context_switches).sum()),
         waits,
     };
-    let completion = if done {
-        Completion::AllOps
-    } else {
-        Completion::TimeIsUp
-    };
-    Measured {
-        round,
-        waits: histogram,
-        completion,
-    }
+    let completion = if done { Completion::AllOps } else { Completion::TimeIsUp };
+    Measured { round, waits: histogram, completion }
 }
 
 #[cfg(test)]

@@ -2,22 +2,12 @@ use super::*;
 use crate::scenario;
 
 fn limits(millis: u64) -> Limits {
-    Limits {
-        time: Duration::from_millis(millis),
-        ops_per_thread: None,
-        seed: 1,
-    }
+    Limits { time: Duration::from_millis(millis), ops_per_thread: None, seed: 1 }
 }
 
 #[test]
 fn every_shape_counts_operations_of_every_subject() {
-    for name in [
-        "empty-loop",
-        "uncontended",
-        "mixed-2",
-        "many-32x64",
-        "burst-8",
-    ] {
+    for name in ["empty-loop", "uncontended", "mixed-2", "many-32x64", "burst-8"] {
         let scenario = scenario::find(name).unwrap();
         for &subject in SubjectId::ALL {
             let measured = measure(&scenario, subject, limits(10));
@@ -25,11 +15,7 @@ fn every_shape_counts_operations_of_every_subject() {
             assert!(round.ops > 0, "{name} {subject}");
             assert_eq!(round.per_thread.len(), scenario.threads as usize);
             assert_eq!(round.per_thread.iter().sum::<u64>(), round.ops);
-            assert_eq!(
-                round.waits.is_some(),
-                scenario.threads > 1,
-                "{name} {subject}"
-            );
+            assert_eq!(round.waits.is_some(), scenario.threads > 1, "{name} {subject}");
             assert_eq!(measured.completion, Completion::TimeIsUp);
         }
     }
@@ -48,14 +34,8 @@ fn the_hog_is_counted_apart() {
 
 #[test]
 fn a_limit_of_operations_is_kept() {
-    let scenario = scenario::find("many-32x2")
-        .unwrap()
-        .with_threads(4)
-        .unwrap();
-    let limits = Limits {
-        ops_per_thread: Some(100),
-        ..limits(20_000)
-    };
+    let scenario = scenario::find("many-32x2").unwrap().with_threads(4).unwrap();
+    let limits = Limits { ops_per_thread: Some(100), ..limits(20_000) };
     let measured = measure(&scenario, SubjectId::Std, limits);
     assert_eq!(measured.completion, Completion::AllOps);
     assert_eq!(measured.round.per_thread, [100; 4]);
@@ -73,10 +53,7 @@ fn a_starved_thread_is_seen_by_the_watcher() {
         shape: Shape::SleepInside { hold },
         role: crate::scenario::Role::Custom,
     };
-    let waits = measure(&scenario, SubjectId::ParkingLot012, limits(100))
-        .round
-        .waits
-        .unwrap();
+    let waits = measure(&scenario, SubjectId::ParkingLot012, limits(100)).round.waits.unwrap();
     assert!(waits.watched_max_ns > 10_000_000, "{waits:?}");
     assert!(waits.max_ns >= waits.watched_max_ns);
 }

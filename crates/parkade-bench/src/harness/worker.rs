@@ -67,11 +67,7 @@ impl<'a> Worker<'a> {
         let clock = Clock::get();
         let seed = limits.seed.wrapping_add(u64::from(index) << 32);
         let is_hog = index == 0 && matches!(scenario.shape, Shape::Hog { .. });
-        let sampling = if is_hog {
-            Sampling::Every
-        } else {
-            scenario.sampling()
-        };
+        let sampling = if is_hog { Sampling::Every } else { scenario.sampling() };
         Worker {
             stage,
             desk: &stage.desks[index as usize].0,
@@ -107,18 +103,9 @@ impl<'a> Worker<'a> {
             Shape::Float { inside, outside } => self.float::<S>(lock, inside, outside),
         }
         let finished = self.clock.ticks();
-        let usage = os::thread_usage()
-            .zip(before)
-            .map(|(after, before)| after.since(before));
+        let usage = os::thread_usage().zip(before).map(|(after, before)| after.since(before));
         let (ops, held_ns) = (self.ops, self.held_ns);
-        Outcome {
-            ops,
-            started,
-            finished,
-            held_ns,
-            usage,
-            waits: self.sampler.finish(),
-        }
+        Outcome { ops, started, finished, held_ns, usage, waits: self.sampler.finish() }
     }
 
     #[inline(always)]
@@ -174,9 +161,7 @@ impl<'a> Worker<'a> {
         let work = self.work;
         let mut own = 1;
         while self.goes_on() {
-            self.enter::<S>(lock, |value| {
-                *value = work.run(value.wrapping_add(1), inside)
-            });
+            self.enter::<S>(lock, |value| *value = work.run(value.wrapping_add(1), inside));
             own = work.run(own, outside);
         }
         black_box(own);

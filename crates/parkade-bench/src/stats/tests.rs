@@ -26,11 +26,7 @@ fn round(per_thread: &[u64], max_ns: u64) -> Round {
 }
 
 fn cell(subject: SubjectId, rounds: Vec<Round>) -> Cell {
-    Cell {
-        subject,
-        rounds,
-        wait_quantiles: Vec::new(),
-    }
+    Cell { subject, rounds, wait_quantiles: Vec::new() }
 }
 
 fn scenario(name: &str, cells: Vec<Cell>) -> ScenarioReport {
@@ -39,10 +35,7 @@ fn scenario(name: &str, cells: Vec<Cell>) -> ScenarioReport {
 }
 
 fn with_hog(mut round: Round, hog_ops: u64) -> Round {
-    round.hog = Some(Hog {
-        ops: hog_ops,
-        held_secs: 0.5,
-    });
+    round.hog = Some(Hog { ops: hog_ops, held_secs: 0.5 });
     round
 }
 
@@ -79,14 +72,8 @@ fn the_ratio_is_the_median_of_ratios_within_rounds() {
                 SubjectId::Parkade,
                 vec![round(&[60, 60], 9), round(&[40, 40], 9), round(&[9, 9], 9)],
             ),
-            cell(
-                SubjectId::Std,
-                vec![round(&[50, 50], 8), round(&[20, 20], 8), round(&[6, 6], 8)],
-            ),
-            cell(
-                SubjectId::Saa,
-                vec![round(&[10, 10], 3), round(&[80, 80], 3), round(&[5, 5], 3)],
-            ),
+            cell(SubjectId::Std, vec![round(&[50, 50], 8), round(&[20, 20], 8), round(&[6, 6], 8)]),
+            cell(SubjectId::Saa, vec![round(&[10, 10], 3), round(&[80, 80], 3), round(&[5, 5], 3)]),
         ],
     );
     let summary = ScenarioSummary::of(&report);
@@ -121,14 +108,8 @@ fn who_starves_the_hog_does_not_count() {
         "hog-6",
         vec![
             cell(SubjectId::Parkade, vec![with_hog(round(&[100], 5), 700)]),
-            cell(
-                SubjectId::ParkingLot012,
-                vec![with_hog(round(&[80], 9), 1000)],
-            ),
-            cell(
-                SubjectId::ParkingLot013,
-                vec![with_hog(round(&[90], 7), 500)],
-            ),
+            cell(SubjectId::ParkingLot012, vec![with_hog(round(&[80], 9), 1000)]),
+            cell(SubjectId::ParkingLot013, vec![with_hog(round(&[90], 7), 500)]),
             cell(SubjectId::Usync, vec![with_hog(round(&[900], 1), 499)]),
         ],
     );
@@ -146,10 +127,7 @@ fn parkade_gets_no_mark_for_starving_the_hog() {
         "hog-6",
         vec![
             cell(SubjectId::Parkade, vec![with_hog(round(&[100], 5), 499)]),
-            cell(
-                SubjectId::ParkingLot012,
-                vec![with_hog(round(&[80], 9), 1000)],
-            ),
+            cell(SubjectId::ParkingLot012, vec![with_hog(round(&[80], 9), 1000)]),
         ],
     );
     let verdict = Verdict::of(&[report]).unwrap();
@@ -163,11 +141,7 @@ fn summaries() {
         "mixed-2",
         vec![cell(
             SubjectId::Std,
-            vec![
-                round(&[10, 30], 5),
-                round(&[20, 20], 7),
-                round(&[5, 50], 100),
-            ],
+            vec![round(&[10, 30], 5), round(&[20, 20], 7), round(&[5, 50], 100)],
         )],
     );
     let summary = ScenarioSummary::of(&report);

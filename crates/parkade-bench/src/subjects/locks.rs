@@ -41,8 +41,7 @@ macro_rules! lock_api_timed {
                 patience: Duration,
                 section: impl FnOnce(&mut u64) -> R,
             ) -> Option<R> {
-                lock.try_lock_for(patience)
-                    .map(|mut guard| section(&mut guard))
+                lock.try_lock_for(patience).map(|mut guard| section(&mut guard))
             }
         }
     };

@@ -72,12 +72,7 @@ mod tests {
             }
         });
         assert_eq!(S::with(&lock, |value| *value), 1500, "{}", S::ID);
-        assert_eq!(
-            S::with(&lock, |_| S::try_with(&lock, |_| ())),
-            None,
-            "{}",
-            S::ID
-        );
+        assert_eq!(S::with(&lock, |_| S::try_with(&lock, |_| ())), None, "{}", S::ID);
         assert_eq!(S::try_with(&lock, |value| *value), Some(1500), "{}", S::ID);
     }
 
@@ -96,12 +91,7 @@ mod tests {
         let patience = Duration::from_millis(5);
         let nested = S::with(&lock, |_| S::with_for(&lock, patience, |_| ()));
         assert_eq!(nested, None, "{}", S::ID);
-        assert_eq!(
-            S::with_for(&lock, patience, |value| *value),
-            Some(7),
-            "{}",
-            S::ID
-        );
+        assert_eq!(S::with_for(&lock, patience, |value| *value), Some(7), "{}", S::ID);
     }
 
     #[test]

@@ -41,16 +41,11 @@ pub enum Figure {
 
 /// The article's findings, measured again.
 pub fn findings(reports: &[ScenarioReport]) -> Vec<Finding> {
-    let summaries: Vec<(&str, ScenarioSummary)> = reports
-        .iter()
-        .map(|report| (&*report.name, ScenarioSummary::of(report)))
-        .collect();
+    let summaries: Vec<(&str, ScenarioSummary)> =
+        reports.iter().map(|report| (&*report.name, ScenarioSummary::of(report))).collect();
     let finding =
         |what, published, scenario: &str, figure: fn(&CellSummary, &CellSummary) -> Figure| {
-            let summary = summaries
-                .iter()
-                .find(|(name, _)| *name == scenario)
-                .map(|(_, s)| s);
+            let summary = summaries.iter().find(|(name, _)| *name == scenario).map(|(_, s)| s);
             let against = |other| {
                 let summary = summary?;
                 Some(figure(summary.cell(SubjectId::Std)?, summary.cell(other)?))
@@ -69,30 +64,18 @@ pub fn findings(reports: &[ScenarioReport]) -> Vec<Finding> {
             "long-8",
             |std, other| Figure::Pair(std.spread, other.spread),
         ),
-        finding(
-            "long: how much more stable than std",
-            "51x",
-            "long-8",
-            |std, other| Figure::Times(std.spread / other.spread.max(1e-6)),
-        ),
-        finding(
-            "long: throughput of std over the other",
-            "+7.5 %",
-            "long-8",
-            |std, other| Figure::Gain(std.ops_per_sec / other.ops_per_sec - 1.0),
-        ),
-        finding(
-            "burst: throughput over std",
-            "+18.5 %",
-            "burst-8",
-            |std, other| Figure::Gain(other.ops_per_sec / std.ops_per_sec - 1.0),
-        ),
-        finding(
-            "hog: the victims' operations against std",
-            "261x",
-            "hog-6",
-            |std, other| Figure::Times(other.ops_per_sec / std.ops_per_sec),
-        ),
+        finding("long: how much more stable than std", "51x", "long-8", |std, other| {
+            Figure::Times(std.spread / other.spread.max(1e-6))
+        }),
+        finding("long: throughput of std over the other", "+7.5 %", "long-8", |std, other| {
+            Figure::Gain(std.ops_per_sec / other.ops_per_sec - 1.0)
+        }),
+        finding("burst: throughput over std", "+18.5 %", "burst-8", |std, other| {
+            Figure::Gain(other.ops_per_sec / std.ops_per_sec - 1.0)
+        }),
+        finding("hog: the victims' operations against std", "261x", "hog-6", |std, other| {
+            Figure::Times(other.ops_per_sec / std.ops_per_sec)
+        }),
     ]
 }
 
@@ -105,11 +88,7 @@ mod tests {
         assert_eq!(scenarios().len(), 4);
         let findings = findings(&[]);
         assert_eq!(findings.len(), 5);
-        assert!(
-            findings
-                .iter()
-                .all(|f| f.here.is_none() && f.parkade.is_none())
-        );
+        assert!(findings.iter().all(|f| f.here.is_none() && f.parkade.is_none()));
     }
 
     #[test]

@@ -45,9 +45,6 @@ impl Suite {
 
     /// The suite of that name.
     pub fn find(name: &str) -> Option<Suite> {
-        Suite::ALL
-            .iter()
-            .copied()
-            .find(|suite| suite.name() == name)
+        Suite::ALL.iter().copied().find(|suite| suite.name() == name)
     }
 }

@@ -50,12 +50,7 @@ pub fn kilohertz(cell: &Cell) -> Option<Kilohertz> {
     let rates: Vec<f64> = cell
         .rounds
         .iter()
-        .flat_map(|round| {
-            round
-                .per_thread
-                .iter()
-                .map(|&ops| ops as f64 / round.secs / 1e3)
-        })
+        .flat_map(|round| round.per_thread.iter().map(|&ops| ops as f64 / round.secs / 1e3))
         .collect();
     let average = stats::mean(&rates)?;
     Some(Kilohertz {
@@ -73,17 +68,10 @@ mod tests {
 
     #[test]
     fn every_combination_has_its_own_name() {
-        let knobs = Knobs {
-            threads: vec![1, 2],
-            inside: vec![5, 9],
-            outside: vec![0, 5],
-        };
+        let knobs = Knobs { threads: vec![1, 2], inside: vec![5, 9], outside: vec![0, 5] };
         let all = scenarios(&knobs);
         assert_eq!(all.len(), 8);
-        assert!(
-            all.iter()
-                .all(|s| all.iter().filter(|t| t.name == s.name).count() == 1)
-        );
+        assert!(all.iter().all(|s| all.iter().filter(|t| t.name == s.name).count() == 1));
     }
 
     #[test]

@@ -19,12 +19,7 @@ use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Run only these scenarios (see --list)
-    #[arg(
-        long,
-        value_name = "NAME",
-        value_delimiter = ',',
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', hide_possible_values = true)]
     #[arg(value_parser = scenarios())]
     pub(crate) scenario: Vec<Scenario>,
 
@@ -94,14 +89,9 @@ impl Args {
     /// What to run.
     pub(crate) fn plan(&self) -> Result<Plan, Usage> {
         if self.suite != Some(Suite::ParkingLot) {
-            let knobs = [
-                (&self.work_inside, "inside"),
-                (&self.work_outside, "outside"),
-            ];
+            let knobs = [(&self.work_inside, "inside"), (&self.work_outside, "outside")];
             if let Some((_, which)) = knobs.into_iter().find(|(given, _)| !given.is_empty()) {
-                return Err(Usage(format!(
-                    "--work-{which} belongs to --suite parking-lot"
-                )));
+                return Err(Usage(format!("--work-{which} belongs to --suite parking-lot")));
             }
         }
         let scenarios = match self.suite {
@@ -134,21 +124,12 @@ impl Args {
         let threads = numbers("--threads", &self.threads, 1..=MOST_THREADS)?;
         match suite {
             Suite::Article if threads.is_empty() => Ok(article::scenarios()),
-            Suite::Article => Err(Usage(
-                "--suite article has its own numbers of threads".into(),
-            )),
+            Suite::Article => Err(Usage("--suite article has its own numbers of threads".into())),
             Suite::LockBench if threads.is_empty() => Ok(lock_bench::scenarios(32)),
-            Suite::LockBench => Ok(threads
-                .into_iter()
-                .flat_map(lock_bench::scenarios)
-                .collect()),
+            Suite::LockBench => Ok(threads.into_iter().flat_map(lock_bench::scenarios).collect()),
             Suite::ParkingLot => {
                 let or = |given: Vec<u32>, default: &[u32]| {
-                    if given.is_empty() {
-                        default.to_vec()
-                    } else {
-                        given
-                    }
+                    if given.is_empty() { default.to_vec() } else { given }
                 };
                 let steps = 0..=MOST_STEPS;
                 let inside = numbers("--work-inside", &self.work_inside, steps.clone())?;
@@ -171,10 +152,7 @@ impl Args {
         if !self.threads.is_empty() {
             let threads = numbers("--threads", &self.threads, 1..=MOST_THREADS)?;
             let changed = |scenario: &Scenario| -> Vec<Scenario> {
-                threads
-                    .iter()
-                    .filter_map(|&n| scenario.with_threads(n))
-                    .collect()
+                threads.iter().filter_map(|&n| scenario.with_threads(n)).collect()
             };
             chosen = chosen.iter().flat_map(changed).collect();
         }
@@ -215,10 +193,8 @@ impl FromStr for Range {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Range, String> {
-        let number = |part: &str| {
-            part.parse::<u32>()
-                .map_err(|_| format!("`{part}` is not a whole number"))
-        };
+        let number =
+            |part: &str| part.parse::<u32>().map_err(|_| format!("`{part}` is not a whole number"));
         let parts: Vec<&str> = text.split(':').collect();
         let (begin, end, step) = match parts[..] {
             [one] => (number(one)?, number(one)?, 1),
@@ -241,9 +217,7 @@ fn numbers(flag: &str, ranges: &[Range], allowed: RangeInclusive<u32>) -> Result
         for number in (range.begin..=range.end).step_by(range.step as usize) {
             if !allowed.contains(&number) {
                 let (least, most) = allowed.into_inner();
-                return Err(Usage(format!(
-                    "{flag}: {number} is not in {least}..={most}"
-                )));
+                return Err(Usage(format!("{flag}: {number} is not in {least}..={most}")));
             }
             if !all.contains(&number) {
                 all.push(number);
@@ -259,25 +233,19 @@ fn suites() -> impl TypedValueParser<Value = Suite> {
 }
 
 fn scenarios() -> impl TypedValueParser<Value = Scenario> {
-    let names = scenario::catalogue()
-        .into_iter()
-        .map(|s| PossibleValue::new(s.name.to_string()));
+    let names = scenario::catalogue().into_iter().map(|s| PossibleValue::new(s.name.to_string()));
     PossibleValuesParser::new(names)
         .map(|name| scenario::find(&name).expect("only known names are let through"))
 }
 
 fn subjects() -> impl TypedValueParser<Value = SubjectId> {
-    let names = SubjectId::ALL
-        .iter()
-        .map(|id| PossibleValue::new(id.name()).aliases(id.alias()));
+    let names = SubjectId::ALL.iter().map(|id| PossibleValue::new(id.name()).aliases(id.alias()));
     PossibleValuesParser::new(names)
         .map(|name| SubjectId::find(&name).expect("only known names are let through"))
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let secs: f64 = text
-        .parse()
-        .map_err(|_| "not a number of seconds".to_owned())?;
+    let secs: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     if (0.001..=3600.0).contains(&secs) {
         Ok(Duration::from_secs_f64(secs))
     } else {
@@ -309,12 +277,7 @@ mod tests {
     }
 
     fn names(words: &[&str]) -> Vec<String> {
-        plan(words)
-            .unwrap()
-            .scenarios
-            .iter()
-            .map(|s| s.name.to_string())
-            .collect()
+        plan(words).unwrap().scenarios.iter().map(|s| s.name.to_string()).collect()
     }
 
     #[test]
@@ -335,11 +298,7 @@ mod tests {
     fn the_default_takes_about_two_minutes_and_quick_a_quarter_of_one() {
         let secs = |words: &[&str]| plan(words).unwrap().duration().unwrap().as_secs();
         assert!((90..=125).contains(&secs(&[])), "{}", secs(&[]));
-        assert!(
-            (12..=20).contains(&secs(&["--quick"])),
-            "{}",
-            secs(&["--quick"])
-        );
+        assert!((12..=20).contains(&secs(&["--quick"])), "{}", secs(&["--quick"]));
     }
 
     #[test]
@@ -348,31 +307,15 @@ mod tests {
             names(&["--scenario", "mixed-8", "--threads", "2:4"]),
             ["mixed-2", "mixed-3", "mixed-4"]
         );
-        assert_eq!(
-            names(&["--scenario", "mixed-8,mixed-2", "--threads", "5"]),
-            ["mixed-5"]
-        );
+        assert_eq!(names(&["--scenario", "mixed-8,mixed-2", "--threads", "5"]), ["mixed-5"]);
         assert!(plan(&["--scenario", "uncontended", "--threads", "5"]).is_err());
     }
 
     #[test]
     fn suites_have_their_own_scenarios() {
-        assert_eq!(
-            names(&["--suite", "article"]),
-            ["short-4", "long-8", "burst-8", "hog-6"]
-        );
-        assert_eq!(
-            names(&["--suite", "lock-bench", "--threads", "4"])[0],
-            "many-4x2"
-        );
-        let lots = [
-            "--suite",
-            "parking-lot",
-            "--threads",
-            "1:8:7",
-            "--work-inside",
-            "0,9",
-        ];
+        assert_eq!(names(&["--suite", "article"]), ["short-4", "long-8", "burst-8", "hog-6"]);
+        assert_eq!(names(&["--suite", "lock-bench", "--threads", "4"])[0], "many-4x2");
+        let lots = ["--suite", "parking-lot", "--threads", "1:8:7", "--work-inside", "0,9"];
         assert_eq!(names(&lots).len(), 4);
         assert!(plan(&["--suite", "article", "--scenario", "mixed-2"]).is_err());
         assert!(plan(&["--suite", "article", "--work-inside", "5"]).is_err());
@@ -381,11 +324,9 @@ mod tests {
 
     #[test]
     fn wrong_names_are_answered_with_the_right_ones() {
-        for (flag, valid) in [
-            ("--scenario", "many-32x64"),
-            ("--lock", "usync"),
-            ("--suite", "article"),
-        ] {
+        for (flag, valid) in
+            [("--scenario", "many-32x64"), ("--lock", "usync"), ("--suite", "article")]
+        {
             let error = plan(&[flag, "nothing"]).unwrap_err();
             assert!(error.contains(valid), "{error}");
         }

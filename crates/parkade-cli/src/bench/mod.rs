@@ -52,10 +52,7 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
     let progress = progress::Progress::new(plan);
     let scenarios = plan.run(|step| progress.show(step));
     progress.finish();
-    let with_version = |&name: &SubjectId| SubjectVersion {
-        name,
-        version: name.version(),
-    };
+    let with_version = |&name: &SubjectId| SubjectVersion { name, version: name.version() };
     Ok(Report {
         schema: SCHEMA,
         kind: args.suite.map_or("mutex", Suite::name).into(),

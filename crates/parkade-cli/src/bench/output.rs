@@ -32,23 +32,11 @@ impl Target {
                 // Through symbolic links, so that renaming replaces the file and not the link.
                 let path = path.canonicalize().with_context(cannot)?;
                 // Renaming would replace even a file we may not write.
-                File::options()
-                    .append(true)
-                    .open(&path)
-                    .with_context(cannot)?;
-                Target {
-                    path,
-                    kind: Kind::Regular,
-                }
+                File::options().append(true).open(&path).with_context(cannot)?;
+                Target { path, kind: Kind::Regular }
             }
-            Ok(_) => Target {
-                path: path.to_owned(),
-                kind: Kind::Special,
-            },
-            Err(_) => Target {
-                path: path.to_owned(),
-                kind: Kind::Regular,
-            },
+            Ok(_) => Target { path: path.to_owned(), kind: Kind::Special },
+            Err(_) => Target { path: path.to_owned(), kind: Kind::Regular },
         };
         if target.kind == Kind::Regular {
             // Removed again at once: nothing is left behind if the run is interrupted.
@@ -114,10 +102,7 @@ mod tests {
         let error = Target::check(dir.path()).unwrap_err();
         assert!(error.to_string().contains("it is a directory"), "{error:#}");
         let error = Target::check(&dir.path().join("missing/x.json")).unwrap_err();
-        assert!(
-            error.to_string().contains("cannot write the report"),
-            "{error:#}"
-        );
+        assert!(error.to_string().contains("cannot write the report"), "{error:#}");
     }
 
     #[cfg(unix)]

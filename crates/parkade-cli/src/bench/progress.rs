@@ -11,16 +11,9 @@ pub(crate) fn announce(plan: &Plan) -> String {
     let what = format!("{scenarios} scenarios, {locks} locks, {rounds} rounds");
     match (plan.duration(), plan.ops_per_thread) {
         (Some(all), _) => {
-            format!(
-                "{what} of {:?}: about {:.0} s",
-                plan.time,
-                all.as_secs_f64().max(1.0)
-            )
+            format!("{what} of {:?}: about {:.0} s", plan.time, all.as_secs_f64().max(1.0))
         }
-        (None, ops) => format!(
-            "{what} of {} operations per thread",
-            ops.unwrap_or_default()
-        ),
+        (None, ops) => format!("{what} of {} operations per thread", ops.unwrap_or_default()),
     }
 }
 
@@ -44,13 +37,7 @@ impl Progress {
 
     /// Shows a step.
     pub(crate) fn show(&self, step: Step<'_>) {
-        let Step {
-            round,
-            rounds,
-            scenario,
-            subject,
-            before,
-        } = step;
+        let Step { round, rounds, scenario, subject, before } = step;
         match (&self.0, subject) {
             (Some(bar), Some(subject)) => {
                 bar.set_position(before);

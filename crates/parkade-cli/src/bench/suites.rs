@@ -69,11 +69,7 @@ fn lock_bench_section(report: &Report, scenario: &ScenarioReport) -> String {
             millis(times.avg_ms),
             millis(times.min_ms),
             millis(times.max_ms),
-            if times.unfinished == 0 {
-                String::new()
-            } else {
-                times.unfinished.to_string()
-            },
+            if times.unfinished == 0 { String::new() } else { times.unfinished.to_string() },
         ]);
     }
     align_right(&mut table);

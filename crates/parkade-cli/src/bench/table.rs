@@ -44,11 +44,7 @@ pub(crate) fn report(report: &Report) -> String {
 /// Where and how the figures came about.
 pub(crate) fn heading(report: &Report) -> String {
     let machine = &report.machine;
-    let noise = if report.settings.noise {
-        ", an unrelated busy process beside it"
-    } else {
-        ""
-    };
+    let noise = if report.settings.noise { ", an unrelated busy process beside it" } else { "" };
     format!(
         "{} processors, {}, {} {}; medians of {} rounds{noise}\n",
         machine.cpus, machine.cpu_model, machine.system, machine.kernel, report.settings.rounds,
@@ -64,11 +60,7 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     table.set_header(if contended { CONTENDED } else { ALONE });
     for cell in &summary.cells {
         let mut row = vec![label(report, cell.subject)];
-        row.extend(if contended {
-            contended_row(cell)
-        } else {
-            alone_row(cell)
-        });
+        row.extend(if contended { contended_row(cell) } else { alone_row(cell) });
         table.add_row(row.into_iter().map(Cell::new));
     }
     align_right(&mut table);
@@ -141,32 +133,15 @@ fn footnotes(summary: &ScenarioSummary) -> String {
         .iter()
         .filter_map(|cell| {
             let hog = cell.hog?;
-            Some(format!(
-                "{} {} ({})",
-                cell.subject,
-                rate(hog.ops_per_sec),
-                percent(hog.share)
-            ))
+            Some(format!("{} {} ({})", cell.subject, rate(hog.ops_per_sec), percent(hog.share)))
         })
         .collect();
     if !hogs.is_empty() {
-        let _ = writeln!(
-            text,
-            "  the hog's ops/s (and share of time): {}",
-            hogs.join(", ")
-        );
+        let _ = writeln!(text, "  the hog's ops/s (and share of time): {}", hogs.join(", "));
     }
     if !summary.disregarded.is_empty() {
-        let names: Vec<_> = summary
-            .disregarded
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        let _ = writeln!(
-            text,
-            "  not counted, because they starve the hog: {}",
-            names.join(", ")
-        );
+        let names: Vec<_> = summary.disregarded.iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  not counted, because they starve the hog: {}", names.join(", "));
     }
     text
 }
@@ -205,11 +180,8 @@ fn mark_row(result: &MarkResult) -> Vec<String> {
         None => "",
     };
     let wait = result.wait.and(result.mark.wait);
-    let throughput = if result.starves_hog {
-        "starves hog"
-    } else {
-        outcome(Some(result.throughput_reached()))
-    };
+    let throughput =
+        if result.starves_hog { "starves hog" } else { outcome(Some(result.throughput_reached())) };
     vec![
         result.scenario.clone(),
         ratio(result.throughput),

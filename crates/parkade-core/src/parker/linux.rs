@@ -9,9 +9,7 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: Option<Moment>) ->
         tv_sec: (moment.as_nanos() / 1_000_000_000) as libc::time_t,
         tv_nsec: (moment.as_nanos() % 1_000_000_000) as _,
     });
-    let until = until
-        .as_ref()
-        .map_or(core::ptr::null(), core::ptr::from_ref);
+    let until = until.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
     // SAFETY: the word and the timespec are borrowed for the whole call; the kernel only reads.
     let result = unsafe {
         libc::syscall(
@@ -35,11 +33,6 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: Option<Moment>) ->
 pub(crate) fn wake_one(word: *const AtomicU32) {
     // SAFETY: FUTEX_WAKE on a private futex uses the address as a key and never reads through it.
     unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            word,
-            libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-            1,
-        );
+        libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1);
     }
 }

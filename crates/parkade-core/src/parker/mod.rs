@@ -47,9 +47,7 @@ pub(crate) struct Parker {
 
 impl Parker {
     pub(crate) fn new() -> Parker {
-        Parker {
-            state: AtomicU32::new(AWAKE),
-        }
+        Parker { state: AtomicU32::new(AWAKE) }
     }
 
     /// Sleeps until notified (`true`) or until `deadline` (`false`).
@@ -61,8 +59,7 @@ impl Parker {
             // Fails only when the notifier came first, or when we slept before; both are seen
             // by the next load or by `wait`.
             let _ =
-                self.state
-                    .compare_exchange(AWAKE, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
+                self.state.compare_exchange(AWAKE, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
             if wait(&self.state, ASLEEP, deadline) == Waited::TimedOut {
                 return self.state.load(N2.get()) == NOTIFIED;
             }

@@ -18,12 +18,8 @@ struct Shard {
 /// guess: enough that unrelated sleepers rarely share, small enough to stay in one page.
 const SHARDS: usize = 64;
 
-static TABLE: [Shard; SHARDS] = [const {
-    Shard {
-        lock: Mutex::new(()),
-        sleepers: Condvar::new(),
-    }
-}; SHARDS];
+static TABLE: [Shard; SHARDS] =
+    [const { Shard { lock: Mutex::new(()), sleepers: Condvar::new() } }; SHARDS];
 
 fn shard(word: *const AtomicU32) -> &'static Shard {
     &TABLE[(word.addr() >> 4).wrapping_mul(0x9E37_79B1) / 64 % SHARDS]
@@ -39,29 +35,15 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, deadline: Option<Moment>) ->
         return Waited::Look;
     }
     let Some(deadline) = deadline else {
-        drop(
-            shard
-                .sleepers
-                .wait(guard)
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        drop(shard.sleepers.wait(guard).unwrap_or_else(PoisonError::into_inner));
         return Waited::Look;
     };
     let left = deadline.since(Moment::now());
     if left.is_zero() {
         return Waited::TimedOut;
     }
-    drop(
-        shard
-            .sleepers
-            .wait_timeout(guard, left)
-            .unwrap_or_else(PoisonError::into_inner),
-    );
-    if Moment::now() >= deadline {
-        Waited::TimedOut
-    } else {
-        Waited::Look
-    }
+    drop(shard.sleepers.wait_timeout(guard, left).unwrap_or_else(PoisonError::into_inner));
+    if Moment::now() >= deadline { Waited::TimedOut } else { Waited::Look }
 }
 
 /// Wakes whoever sleeps on the word at this address, which need not exist any more.

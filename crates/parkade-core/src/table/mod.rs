@@ -63,12 +63,8 @@ unsafe impl Sync for Bucket {}
 unsafe impl Send for Bucket {}
 
 #[cfg(not(loom))]
-static TABLE: [Bucket; BUCKETS] = [const {
-    Bucket {
-        lock: word_lock::WordLock::new(),
-        queues: Queues::new(),
-    }
-}; BUCKETS];
+static TABLE: [Bucket; BUCKETS] =
+    [const { Bucket { lock: word_lock::WordLock::new(), queues: Queues::new() } }; BUCKETS];
 
 #[cfg(loom)]
 loom::lazy_static! {
@@ -102,10 +98,7 @@ pub(crate) fn lock_index(index: usize) -> Locked {
         Locked { bucket }
     }
     #[cfg(loom)]
-    Locked {
-        bucket,
-        _held: bucket.lock.lock().unwrap(),
-    }
+    Locked { bucket, _held: bucket.lock.lock().unwrap() }
 }
 
 /// Locks the bucket of `key`.
@@ -250,11 +243,7 @@ pub(crate) struct Taken {
 
 impl Taken {
     pub(crate) fn new() -> Taken {
-        Taken {
-            first: None,
-            last: None,
-            count: 0,
-        }
+        Taken { first: None, last: None, count: 0 }
     }
 
     fn append(&mut self, waiter: NonNull<Node>) {

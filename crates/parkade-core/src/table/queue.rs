@@ -45,17 +45,11 @@ unsafe fn at<'a>(link: NonNull<Node>) -> &'a Node {
 }
 
 impl Queues {
-    #[cfg(not(loom))]
-    pub(crate) const fn new() -> Queues {
-        Queues {
-            root: Cell::new(None),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> Queues {
-        Queues {
-            root: Cell::new(None),
+    crate::const_unless_loom! {
+        pub(crate) fn new() -> Queues {
+            Queues {
+                root: Cell::new(None),
+            }
         }
     }
 
@@ -106,11 +100,7 @@ impl Queues {
         };
         // SAFETY: the caller's duty; links of a live node are live.
         let [left, right] = &unsafe { at(parent) }.children;
-        if left.get() == Some(head) {
-            left
-        } else {
-            right
-        }
+        if left.get() == Some(head) { left } else { right }
     }
 
     /// Puts `new` where `old` stands in the tree.
@@ -119,7 +109,9 @@ impl Queues {
     /// As for [`find`](Self::find); `old` is a head, `new` stands nowhere.
     unsafe fn replace(&self, old: NonNull<Node>, new: NonNull<Node>) {
         // SAFETY: the caller's duty.
-        let (from, to) = unsafe { (at(old), at(new)) };
+        let from = unsafe { at(old) };
+        // SAFETY: the caller's duty.
+        let to = unsafe { at(new) };
         // SAFETY: the caller's duty.
         unsafe { self.holder(old) }.set(Some(new));
         to.parent.set(from.parent.get());
@@ -210,7 +202,9 @@ impl Queues {
         node.queued.set(false);
         let (prev, next) = (node.prev.get(), node.next.get());
         // SAFETY: the caller's duty; neighbours of a queued node are queued.
-        let (before, after) = unsafe { (prev.map(|p| at(p)), next.map(|n| at(n))) };
+        let before = prev.map(|link| unsafe { at(link) });
+        // SAFETY: as above.
+        let after = next.map(|link| unsafe { at(link) });
         match (before, next) {
             (None, None) => {
                 // SAFETY: a node without neighbours is its key's head.

@@ -21,27 +21,17 @@ pub(super) struct WordLock {
 }
 
 impl WordLock {
-    #[cfg(not(loom))]
-    pub(super) const fn new() -> WordLock {
-        WordLock {
-            word: AtomicU32::new(FREE),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(super) fn new() -> WordLock {
-        WordLock {
-            word: AtomicU32::new(FREE),
+    crate::const_unless_loom! {
+        pub(super) fn new() -> WordLock {
+            WordLock {
+                word: AtomicU32::new(FREE),
+            }
         }
     }
 
     #[inline]
     pub(super) fn lock(&self) {
-        if self
-            .word
-            .compare_exchange(FREE, HELD, B1.get(), Ordering::Relaxed)
-            .is_err()
-        {
+        if self.word.compare_exchange(FREE, HELD, B1.get(), Ordering::Relaxed).is_err() {
             self.lock_slow();
         }
     }
@@ -52,10 +42,7 @@ impl WordLock {
             for _ in 0..POLLS {
                 core::hint::spin_loop();
                 if self.word.load(Ordering::Relaxed) == FREE
-                    && self
-                        .word
-                        .compare_exchange(FREE, HELD, B1.get(), Ordering::Relaxed)
-                        .is_ok()
+                    && self.word.compare_exchange(FREE, HELD, B1.get(), Ordering::Relaxed).is_ok()
                 {
                     return;
                 }

@@ -19,13 +19,10 @@ pub struct RawFairMutex {
 }
 
 impl RawFairMutex {
-    /// A free lock.
-    #[cfg(not(loom))]
-    pub(crate) const NEW: RawFairMutex = RawFairMutex { word: Word::new() };
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> RawFairMutex {
-        RawFairMutex { word: Word::new() }
+    parkade_core::const_unless_loom! {
+        pub(crate) fn new() -> RawFairMutex {
+            RawFairMutex { word: Word::new() }
+        }
     }
 
     fn key(&self) -> usize {
@@ -89,16 +86,14 @@ impl RawFairMutex {
             if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
                 return false;
             }
-            let request = ParkRequest::new(self.key())
-                .since(wait.queueing())
-                .deadline(deadline);
+            let request = ParkRequest::new(self.key()).since(wait.queueing()).deadline(deadline);
             // SAFETY: the key is our own address; the callbacks only touch the word.
             let result = unsafe {
                 parkade_core::park_with(
                     request,
                     || self.word.mark_parked(),
                     || {},
-                    |departure| self.word.publish(departure.have_more_threads),
+                    |departure| self.word.publish(departure.have_more_threads.into()),
                 )
             };
             match result {
@@ -114,7 +109,7 @@ impl RawFairMutex {
     fn hand_over(&self) {
         let callback = |result: UnparkResult| {
             if result.unparked_threads == 1 {
-                self.word.publish(result.have_more_threads);
+                self.word.publish(result.have_more_threads.into());
             } else {
                 self.word.release_empty();
             }

@@ -39,6 +39,7 @@
 #![forbid(unsafe_code)]
 
 use super::edges::{H1, H2, H5};
+use crate::parked::Parked;
 use core::fmt;
 use parkade_core::shim::{AtomicU8, Ordering::Relaxed};
 
@@ -49,14 +50,10 @@ const PARKED: u8 = 2;
 pub(super) struct Word(AtomicU8);
 
 impl Word {
-    #[cfg(not(loom))]
-    pub(super) const fn new() -> Word {
-        Word(AtomicU8::new(FREE))
-    }
-
-    #[cfg(loom)]
-    pub(super) fn new() -> Word {
-        Word(AtomicU8::new(FREE))
+    parkade_core::const_unless_loom! {
+        pub(super) fn new() -> Word {
+            Word(AtomicU8::new(FREE))
+        }
     }
 
     #[inline(always)]
@@ -73,18 +70,14 @@ impl Word {
     #[inline(always)]
     #[must_use]
     pub(super) fn try_acquire(&self) -> bool {
-        self.0
-            .compare_exchange(FREE, HELD, H1.get(), Relaxed)
-            .is_ok()
+        self.0.compare_exchange(FREE, HELD, H1.get(), Relaxed).is_ok()
     }
 
     /// H2; fails if threads are queued.
     #[inline(always)]
     #[must_use]
     pub(super) fn try_release(&self) -> bool {
-        self.0
-            .compare_exchange(HELD, FREE, H2.get(), Relaxed)
-            .is_ok()
+        self.0.compare_exchange(HELD, FREE, H2.get(), Relaxed).is_ok()
     }
 
     /// H3; fails if the lock is free.
@@ -95,8 +88,8 @@ impl Word {
     }
 
     /// H4, H6: the queue has changed while the lock stays held.
-    pub(super) fn publish(&self, have_more_threads: bool) {
-        if !have_more_threads {
+    pub(super) fn publish(&self, parked: Parked) {
+        if parked == Parked::None {
             self.0.fetch_and(!PARKED, Relaxed);
         }
     }

@@ -55,11 +55,14 @@ fn two_waiters(policy: Policy) {
     explore(2, policy, || {
         let shared = Shared::<RawMutex>::new();
         shared.raw.word().make_symmetric();
+        // Held before anybody else runs: what comes first is not what these models are about.
+        shared.raw.acquire();
         let others = [
             spawn(&shared, |shared| shared.lock_touch_unlock()),
             spawn(&shared, |shared| shared.lock_touch_unlock()),
         ];
-        shared.lock_touch_unlock();
+        shared.touch();
+        shared.raw.release();
         shared.lock_touch_unlock();
         for other in others {
             other.join().unwrap();
@@ -119,10 +122,11 @@ fn model_depart() {
 /// newcomer holding the lock: it passes its wake on, or that holder does)
 #[test]
 fn model_designated_gives_up() {
-    for policy in [Policy::Returns, Policy::Claims] {
+    for policy in [Policy::Stays, Policy::Claims] {
         explore(2, policy, || {
             let shared = Shared::<RawMutex>::new();
             shared.raw.word().make_symmetric();
+            shared.raw.acquire();
             let acquired = Arc::new(AtomicU32::new(0));
             let quitter = {
                 let acquired = acquired.clone();
@@ -136,13 +140,32 @@ fn model_designated_gives_up() {
                 })
             };
             let waiting = spawn(&shared, |shared| shared.lock_touch_unlock());
-            shared.lock_touch_unlock();
+            shared.touch();
+            shared.raw.release();
             shared.lock_touch_unlock();
             quitter.join().unwrap();
             waiting.join().unwrap();
             shared.check(3 + acquired.load(Relaxed));
         });
     }
+}
+
+/// covers: A1 A3 P4 M3 (a designated thread gives up while plain releases go on: it announces it)
+#[test]
+fn model_designated_gives_up_asymmetric() {
+    explore(3, Policy::Returns, || {
+        let shared = Shared::<RawMutex>::new();
+        shared.raw.word().make_symmetric();
+        let quitter = spawn(&shared, |shared| {
+            if shared.raw.acquire_or_give_up_once_woken() {
+                shared.raw.release();
+            }
+        });
+        shared.lock_touch_unlock();
+        shared.lock_touch_unlock();
+        quitter.join().unwrap();
+        shared.check(2);
+    });
 }
 
 /// covers: R3 M2 (fair releases against waiters and newcomers)

@@ -24,10 +24,11 @@
 //!   `WAKING` and `CLAIM` may belong to threads that do not exist, so a child trusts neither
 //!   ([`forked`]); a stale reservation is taken by anybody.
 
-use super::state::{Locked, Parked, Role, Waking, Word};
+use super::state::{Locked, Role, Waking, Word};
+use crate::parked::Parked;
 use core::time::Duration;
 use parkade_core::{
-    Departure, Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken, fence,
+    Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken, fence,
     policy::{self, Line, Wait},
 };
 
@@ -60,13 +61,10 @@ pub struct RawMutex {
 }
 
 impl RawMutex {
-    /// A free lock.
-    #[cfg(not(loom))]
-    pub(crate) const NEW: RawMutex = RawMutex { word: Word::new() };
-
-    #[cfg(loom)]
-    pub(crate) fn new() -> RawMutex {
-        RawMutex { word: Word::new() }
+    parkade_core::const_unless_loom! {
+        pub(crate) fn new() -> RawMutex {
+            RawMutex { word: Word::new() }
+        }
     }
 
     /// For models: panics unless the lock is free and nobody waits.
@@ -74,10 +72,7 @@ impl RawMutex {
     pub(crate) fn check_rest(&self) {
         let queue = self.word.queue();
         assert!(!self.is_locked(), "left locked: {self:?}");
-        assert!(
-            queue.is_legal() && !queue.has_line() && !queue.claim(),
-            "left {queue:?}"
-        );
+        assert!(queue.is_legal() && !queue.has_line() && !queue.claim(), "left {queue:?}");
     }
 
     #[cfg(all(test, loom))]
@@ -143,11 +138,7 @@ impl RawMutex {
 
     #[inline]
     pub(crate) fn release_fair(&self) {
-        if self.word.queue().has_line() {
-            self.release_to_first()
-        } else {
-            self.release()
-        }
+        if self.word.queue().has_line() { self.release_to_first() } else { self.release() }
     }
 
     /// Lets the first in line have the lock and then takes it back.
@@ -204,11 +195,7 @@ impl RawMutex {
 
     /// Whether anybody is ahead of a newcomer, as far as the policy wants to know.
     fn line(&self) -> Line {
-        if self.word.queue().has_line() {
-            Line::Waiting
-        } else {
-            Line::Empty
-        }
+        if self.word.queue().has_line() { Line::Waiting } else { Line::Empty }
     }
 
     /// What a thread that acquired by the slow path owes the word.
@@ -229,30 +216,29 @@ impl RawMutex {
         let request = ParkRequest::new(self.key())
             .since(waiter.wait.queueing())
             .token(if waiter.claimed { CLAIMER } else { WAITER })
-            .place(if waiter.role == Role::Designated {
-                Place::Front
-            } else {
-                Place::Back
-            })
+            .place(if waiter.role == Role::Designated { Place::Front } else { Place::Back })
             .deadline(waiter.deadline);
         let binding = self.announce();
         let request = match binding {
             Announcement::Binding => request,
             Announcement::Unfenced => {
                 let poll = Moment::after(UNFENCED_POLL);
-                request.deadline(Some(
-                    waiter.deadline.map_or(poll, |deadline| deadline.min(poll)),
-                ))
+                request.deadline(Some(waiter.deadline.map_or(poll, |deadline| deadline.min(poll))))
             }
         };
-        let role = waiter.role;
+        let Waiter { role, claimed, .. } = *waiter;
         // SAFETY: the key is our own address; the callbacks only touch the word.
         let result = unsafe {
             parkade_core::park_with(
                 request,
                 || self.word.try_prepare_park(role),
                 || {},
-                |departure| self.left_queue(departure, waiter.claimed),
+                |departure| {
+                    if claimed {
+                        self.word.unclaim();
+                    }
+                    self.word.publish(departure.have_more_threads.into(), Waking::Keep);
+                },
             )
         };
         match result {
@@ -292,17 +278,6 @@ impl RawMutex {
             word.fenced();
             matches!(word.locked(), Locked::Free | Locked::Stale(_)) && !word.queue().waking()
         });
-    }
-
-    /// Under the bucket lock: a waiter's deadline passed and it has left the queue.
-    fn left_queue(&self, departure: Departure, claimed: bool) {
-        if claimed {
-            self.word.unclaim();
-        }
-        self.word.publish(
-            Parked::from_queue(departure.have_more_threads),
-            Waking::Keep,
-        );
     }
 
     /// A thread that is awake gives up. `true` if it got the lock after all.
@@ -363,7 +338,7 @@ impl RawMutex {
         // WAKING only when it acquires, or under the bucket lock.
         let awake = || self.word.queue().waking() && !forked();
         let callback = |result: UnparkResult| {
-            let more = Parked::from_queue(result.have_more_threads);
+            let more = Parked::from(result.have_more_threads);
             if result.unparked_threads == 1 {
                 self.word.publish(more, Waking::Set);
                 self.word.reserve();
@@ -372,14 +347,7 @@ impl RawMutex {
                 self.word.reserve();
             } else {
                 // Nobody is in line. In a forked child a claim without a claimer ends here.
-                self.word.publish(
-                    more,
-                    if forked() {
-                        Waking::Resign
-                    } else {
-                        Waking::Keep
-                    },
-                );
+                self.word.publish(more, if forked() { Waking::Resign } else { Waking::Keep });
                 // Whoever queues next does so under the bucket lock, after this.
                 let _ = self.word.release_symmetric(self.word.queue());
             }
@@ -398,13 +366,8 @@ impl RawMutex {
     /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.
     fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) {
         let callback = |result: UnparkResult| {
-            let waking = if result.unparked_threads == 1 {
-                Waking::Set
-            } else {
-                Waking::Keep
-            };
-            self.word
-                .publish(Parked::from_queue(result.have_more_threads), waking);
+            let waking = if result.unparked_threads == 1 { Waking::Set } else { Waking::Keep };
+            self.word.publish(result.have_more_threads.into(), waking);
             DESIGNATED
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.

@@ -78,6 +78,7 @@
 #![forbid(unsafe_code)]
 
 use super::edges::{M1, M2, P1, P4, R0, R2, R3};
+use crate::parked::Parked;
 use core::fmt;
 use parkade_core::{
     fence,
@@ -103,19 +104,11 @@ const LOOK: u8 = NEEDS_WAKE | CLAIM | SYMMETRIC;
 
 /// Brings `NEEDS_WAKE` in line with the bits it is made of.
 const fn with_needs_wake(queue: u8) -> u8 {
-    if queue & (PARKED | WAKING) == PARKED {
-        queue | NEEDS_WAKE
-    } else {
-        queue & !NEEDS_WAKE
-    }
+    if queue & (PARKED | WAKING) == PARKED { queue | NEEDS_WAKE } else { queue & !NEEDS_WAKE }
 }
 
 /// Where no asymmetric fence exists, locks are born in symmetric mode and stay there.
-const BORN: u8 = if cfg!(any(target_os = "linux", loom)) {
-    0
-} else {
-    SYMMETRIC | FENCED
-};
+const BORN: u8 = if cfg!(any(target_os = "linux", loom)) { 0 } else { SYMMETRIC | FENCED };
 
 /// A row of [`TRANSITIONS`].
 #[cfg(test)]
@@ -134,89 +127,39 @@ const fn row(
     by: &'static str,
     models: &'static str,
 ) -> Transition {
-    Transition {
-        id,
-        from_to,
-        by,
-        models,
-    }
+    Transition { id, from_to, by, models }
 }
 
 /// Every change of the word. `id` is what comments and models cite.
 #[cfg(test)]
 pub(super) const TRANSITIONS: &[Transition] = &[
-    row(
-        "M1",
-        "locked: FREE -> HELD",
-        "anybody; Acquire",
-        "asymmetric",
-    ),
-    row(
-        "M2",
-        "locked: RESERVED -> HELD",
-        "the designated thread; Acquire",
-        "claim, fair",
-    ),
-    row(
-        "M3",
-        "queue: -WAKING -CLAIM",
-        "the designated thread, holding",
-        "claim, depart",
-    ),
-    row(
-        "R0",
-        "locked: HELD -> FREE",
-        "the holder, in R1 and R2; Release",
-        "asymmetric",
-    ),
+    row("M1", "locked: FREE -> HELD", "anybody; Acquire", "asymmetric"),
+    row("M2", "locked: RESERVED -> HELD", "the designated thread; Acquire", "claim, fair"),
+    row("M3", "queue: -WAKING -CLAIM", "the designated thread, holding", "claim, depart"),
+    row("R0", "locked: HELD -> FREE", "the holder, in R1 and R2; Release", "asymmetric"),
     row(
         "R1",
         "R0, a light fence, look at queue",
         "the holder that saw a quiet queue",
         "asymmetric",
     ),
-    row(
-        "R2",
-        "R0, look at queue by a read-modify-write",
-        "any other holder; Release",
-        "wake",
-    ),
+    row("R2", "R0, look at queue by a read-modify-write", "any other holder; Release", "wake"),
     row(
         "R3",
         "locked: HELD -> RESERVED",
         "the holder, under the bucket lock; Release",
         "claim, fair",
     ),
-    row(
-        "A1",
-        "queue: +SYMMETRIC, then a heavy fence",
-        "anybody about to park",
-        "asymmetric",
-    ),
-    row(
-        "A2",
-        "queue: +FENCED",
-        "the announcer, under the bucket lock",
-        "asymmetric",
-    ),
-    row(
-        "A3",
-        "queue: -SYMMETRIC -FENCED",
-        "the holder",
-        "asymmetric",
-    ),
+    row("A1", "queue: +SYMMETRIC, then a heavy fence", "anybody about to park", "asymmetric"),
+    row("A2", "queue: +FENCED", "the announcer, under the bucket lock", "asymmetric"),
+    row("A3", "queue: -SYMMETRIC -FENCED", "the holder", "asymmetric"),
     row(
         "P1",
         "queue: +PARKED -WAKING, then look at locked",
         "a parker, under the bucket lock; Acquire",
         "wake, depart",
     ),
-    row(
-        "P2",
-        "queue: P1 undone",
-        "the parker, if the lock may be taken",
-        "wake",
-    ),
+    row("P2", "queue: P1 undone", "the parker, if the lock may be taken", "wake"),
     row(
         "P3",
         "queue: PARKED as the queue is, +WAKING",
@@ -291,10 +234,7 @@ impl fmt::Debug for Queue {
             (SYMMETRIC, "SYMMETRIC"),
             (FENCED, "FENCED"),
         ];
-        let set = NAMES
-            .iter()
-            .filter(|(bit, _)| self.0 & bit != 0)
-            .map(|(_, name)| name);
+        let set = NAMES.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
     }
 }
@@ -344,29 +284,19 @@ pub(super) struct Word {
 }
 
 impl Word {
-    #[cfg(not(loom))]
-    pub(super) const fn new() -> Word {
-        Word {
-            locked: AtomicU8::new(FREE),
-            queue: AtomicU8::new(BORN),
-        }
-    }
-
-    #[cfg(loom)]
-    pub(super) fn new() -> Word {
-        Word {
-            locked: AtomicU8::new(FREE),
-            queue: AtomicU8::new(BORN),
+    parkade_core::const_unless_loom! {
+        pub(super) fn new() -> Word {
+            Word {
+                locked: AtomicU8::new(FREE),
+                queue: AtomicU8::new(BORN),
+            }
         }
     }
 
     /// For tests: any word at all.
     #[cfg(all(test, not(loom)))]
     pub(super) fn of(locked: u8, queue: u8) -> Word {
-        Word {
-            locked: AtomicU8::new(locked),
-            queue: AtomicU8::new(queue),
-        }
+        Word { locked: AtomicU8::new(locked), queue: AtomicU8::new(queue) }
     }
 
     /// For tests: the two bytes.
@@ -403,9 +333,7 @@ impl Word {
     #[inline(always)]
     #[must_use]
     pub(super) fn try_acquire(&self) -> bool {
-        self.locked
-            .compare_exchange(FREE, HELD, M1.get(), Relaxed)
-            .is_ok()
+        self.locked.compare_exchange(FREE, HELD, M1.get(), Relaxed).is_ok()
     }
 
     /// M1, or M2 for the designated thread; looks before it tries.
@@ -413,10 +341,9 @@ impl Word {
     pub(super) fn try_acquire_as(&self, role: Role) -> bool {
         match (self.locked(), role) {
             (Locked::Free, _) => self.try_acquire(),
-            (Locked::Reserved, Role::Designated) => self
-                .locked
-                .compare_exchange(reserved(), HELD, M2.get(), Relaxed)
-                .is_ok(),
+            (Locked::Reserved, Role::Designated) => {
+                self.locked.compare_exchange(reserved(), HELD, M2.get(), Relaxed).is_ok()
+            }
             (Locked::Stale(_), _) => self.try_acquire_stale(),
             (Locked::Held | Locked::Reserved, _) => false,
         }
@@ -429,9 +356,7 @@ impl Word {
         let Locked::Stale(byte) = self.locked() else {
             return false;
         };
-        self.locked
-            .compare_exchange(byte, HELD, M2.get(), Relaxed)
-            .is_ok()
+        self.locked.compare_exchange(byte, HELD, M2.get(), Relaxed).is_ok()
     }
 
     /// M3: the designated thread has acquired.
@@ -490,10 +415,7 @@ impl Word {
         let asymmetric = queue & !(SYMMETRIC | FENCED);
         BORN == 0
             && Queue(queue).may_return()
-            && self
-                .queue
-                .compare_exchange(queue, asymmetric, Relaxed, Relaxed)
-                .is_ok()
+            && self.queue.compare_exchange(queue, asymmetric, Relaxed, Relaxed).is_ok()
     }
 
     /// P1: makes ready to queue, unless the lock may be taken by `role` after all (P2). The caller
@@ -558,28 +480,9 @@ impl Word {
     }
 
     fn update(&self, mut change: impl FnMut(u8) -> u8) {
-        let updated = self.queue.fetch_update(Relaxed, Relaxed, |queue| {
-            Some(with_needs_wake(change(queue)))
-        });
+        let updated =
+            self.queue.fetch_update(Relaxed, Relaxed, |queue| Some(with_needs_wake(change(queue))));
         debug_assert!(updated.is_ok());
-    }
-}
-
-/// Whether anybody is queued, for [`Word::publish`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Parked {
-    None,
-    Some,
-}
-
-impl Parked {
-    /// From a table's answer to "are there more".
-    pub(super) fn from_queue(have_more_threads: bool) -> Parked {
-        if have_more_threads {
-            Parked::Some
-        } else {
-            Parked::None
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Evidence for: the sequential contract of the word: every legal word through every transition.
 
 use super::state::*;
+use crate::parked::Parked;
 
 const FREE: u8 = 0;
 const HELD: u8 = 1;
@@ -18,7 +19,7 @@ const FENCED: u8 = 32;
 /// What the code derives, derived again: `NEEDS_WAKE` is `PARKED` without `WAKING`.
 fn derived(queue: u8) -> u8 {
     let needs = queue & PARKED != 0 && queue & WAKING == 0;
-    queue & !NEEDS_WAKE | u8::from(needs) * NEEDS_WAKE
+    (queue & !NEEDS_WAKE) | (u8::from(needs) * NEEDS_WAKE)
 }
 
 /// The laws of `state.rs`, spelled out a second time on purpose.
@@ -47,15 +48,8 @@ fn walk<R: PartialEq + core::fmt::Debug>(
     for (locked, queue) in legal_words().filter(|&(locked, queue)| when(locked, queue)) {
         let word = Word::of(locked, queue);
         let result = step(&word);
-        assert_eq!(
-            (word.bytes(), result),
-            expect(locked, queue),
-            "from {locked} {queue:#07b}"
-        );
-        assert!(
-            is_legal(word.bytes()),
-            "from {locked} {queue:#07b} to {word:?}"
-        );
+        assert_eq!((word.bytes(), result), expect(locked, queue), "from {locked} {queue:#07b}");
+        assert!(is_legal(word.bytes()), "from {locked} {queue:#07b} to {word:?}");
         walked += 1;
     }
     assert!(walked > 0, "no legal word has the precondition");
@@ -64,11 +58,7 @@ fn walk<R: PartialEq + core::fmt::Debug>(
 #[test]
 fn the_two_statements_of_the_laws_agree() {
     for queue in 0..=u8::MAX {
-        assert_eq!(
-            Word::of(HELD, queue).queue().is_legal(),
-            is_legal((HELD, queue)),
-            "{queue:#b}"
-        );
+        assert_eq!(Word::of(HELD, queue).queue().is_legal(), is_legal((HELD, queue)), "{queue:#b}");
     }
     assert_eq!(legal_words().count(), 75);
 }
@@ -79,11 +69,7 @@ fn m1_takes_only_a_free_lock() {
         |_, _| true,
         Word::try_acquire,
         |locked, queue| {
-            if locked == FREE {
-                ((HELD, queue), true)
-            } else {
-                ((locked, queue), false)
-            }
+            if locked == FREE { ((HELD, queue), true) } else { ((locked, queue), false) }
         },
     );
 }
@@ -224,10 +210,7 @@ fn p4_gives_up_and_tells_whether_the_lock_is_held() {
             if queue & SYMMETRIC == 0 {
                 return ((locked, queue), None);
             }
-            (
-                (locked, derived(queue & !(WAKING | CLAIM))),
-                Some(locked == HELD),
-            )
+            ((locked, derived(queue & !(WAKING | CLAIM))), Some(locked == HELD))
         },
     );
 }
@@ -250,27 +233,13 @@ fn the_word_speaks() {
 /// The table of transitions is data; this keeps it true to the code and to the models.
 #[test]
 fn every_transition_is_made_somewhere_and_modelled() {
-    let (word, slow, models) = (
-        include_str!("state.rs"),
-        include_str!("raw.rs"),
-        include_str!("model.rs"),
-    );
+    let (word, slow, models) =
+        (include_str!("state.rs"), include_str!("raw.rs"), include_str!("model.rs"));
     for transition in TRANSITIONS {
-        let Transition {
-            id,
-            from_to,
-            by,
-            models: named,
-        } = transition;
-        assert!(
-            word.contains(&format!("// {id}")),
-            "{id} ({from_to}, {by}) has no method"
-        );
+        let Transition { id, from_to, by, models: named } = transition;
+        assert!(word.contains(&format!("// {id}")), "{id} ({from_to}, {by}) has no method");
         for name in named.split(", ") {
-            assert!(
-                models.contains(&format!("fn model_{name}(")),
-                "{id}: no model {name}"
-            );
+            assert!(models.contains(&format!("fn model_{name}(")), "{id}: no model {name}");
         }
         let covered = models.lines().any(|line| {
             line.starts_with("/// covers:") && line.split([' ', ',']).any(|word| word == *id)

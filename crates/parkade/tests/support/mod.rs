@@ -1,9 +1,6 @@
 //! What several test files share: seeds, a watchdog, and ways to keep a lock busy.
 
-#![allow(
-    dead_code,
-    reason = "each test binary uses its own part of this module"
-)]
+#![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
 use std::{
     io::Write,
@@ -43,9 +40,7 @@ pub(crate) fn seed() -> u64 {
     let seed = match std::env::var("PARKADE_SEED") {
         Ok(text) => text.parse().expect("PARKADE_SEED is a decimal number"),
         Err(_) => {
-            let now = SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap();
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
             now.as_nanos() as u64
         }
     };
@@ -55,10 +50,8 @@ pub(crate) fn seed() -> u64 {
 
 /// How long a stress case runs: `PARKADE_STRESS_SECS` seconds (a decimal fraction is fine), or 1.
 pub(crate) fn stress_time() -> Duration {
-    let secs = std::env::var("PARKADE_STRESS_SECS").map_or(1.0, |text| {
-        text.parse()
-            .expect("PARKADE_STRESS_SECS is a number of seconds")
-    });
+    let secs = std::env::var("PARKADE_STRESS_SECS")
+        .map_or(1.0, |text| text.parse().expect("PARKADE_STRESS_SECS is a number of seconds"));
     Duration::from_secs_f64(secs)
 }
 
@@ -142,19 +135,13 @@ impl Watchdog {
             .name("watchdog".into())
             .spawn(move || watched.watch())
             .expect("a thread for the watchdog");
-        Watchdog {
-            shared,
-            thread: Some(thread),
-        }
+        Watchdog { shared, thread: Some(thread) }
     }
 
     /// The handle with which thread number `index` reports progress, from now on.
     pub(crate) fn thread(&self, index: usize) -> Progress {
         self.shared.steps[index].store(0, Relaxed);
-        Progress {
-            shared: Arc::clone(&self.shared),
-            index,
-        }
+        Progress { shared: Arc::clone(&self.shared), index }
     }
 }
 
@@ -185,11 +172,7 @@ impl Shared {
     }
 
     fn give_up(&self, index: usize, steps: u64) -> ! {
-        let ended = self
-            .steps
-            .iter()
-            .filter(|steps| steps.load(Relaxed) == ENDED)
-            .count();
+        let ended = self.steps.iter().filter(|steps| steps.load(Relaxed) == ENDED).count();
         // Straight to stderr: what the print macros write would be captured and lost in the abort.
         let _ = writeln!(
             std::io::stderr(),
@@ -232,10 +215,7 @@ pub(crate) struct Witness {
 
 impl Witness {
     pub(crate) const fn new() -> Witness {
-        Witness {
-            first: 0,
-            second: 0,
-        }
+        Witness { first: 0, second: 0 }
     }
 
     /// One section: checks, changes, and calls `inside` while the two numbers differ.
@@ -250,10 +230,7 @@ impl Witness {
 
     #[track_caller]
     pub(crate) fn check(&self) {
-        let (first, second) = (
-            std::hint::black_box(self.first),
-            std::hint::black_box(self.second),
-        );
+        let (first, second) = (std::hint::black_box(self.first), std::hint::black_box(self.second));
         assert_eq!(first, second, "two threads were in the section at once");
     }
 

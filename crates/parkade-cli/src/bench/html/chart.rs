@@ -45,57 +45,42 @@ fn plot(x: Axis, y: Axis, series: &[Series], ticks: Option<&[f64]>) -> String {
     let mut document = canvas(WIDTH, HEIGHT);
     for tick in ticks.map_or_else(|| across.ticks(), <[f64]>::to_vec) {
         let place = across.at(tick);
-        document = document
-            .add(line(place, TOP, place, HEIGHT - BOTTOM, "grid"))
-            .add(text(
-                place,
-                HEIGHT - BOTTOM + 15.0,
-                "middle",
-                &(x.write)(tick),
-            ));
+        document = document.add(line(place, TOP, place, HEIGHT - BOTTOM, "grid")).add(text(
+            place,
+            HEIGHT - BOTTOM + 15.0,
+            "middle",
+            &(x.write)(tick),
+        ));
     }
     for tick in up.ticks() {
         let place = up.at(tick);
-        document = document
-            .add(line(LEFT, place, WIDTH - RIGHT, place, "grid"))
-            .add(text(LEFT - 6.0, place + 4.0, "end", &(y.write)(tick)));
+        document = document.add(line(LEFT, place, WIDTH - RIGHT, place, "grid")).add(text(
+            LEFT - 6.0,
+            place + 4.0,
+            "end",
+            &(y.write)(tick),
+        ));
     }
     let middle = (TOP + HEIGHT - BOTTOM) / 2.0;
-    document = document
-        .add(text(
-            (LEFT + WIDTH - RIGHT) / 2.0,
-            HEIGHT - 8.0,
-            "middle",
-            x.title,
-        ))
-        .add(
+    document =
+        document.add(text((LEFT + WIDTH - RIGHT) / 2.0, HEIGHT - 8.0, "middle", x.title)).add(
             text(12.0, middle, "middle", y.title)
                 .set("transform", format!("rotate(-90 12 {middle})")),
         );
     for series in series.iter().rev() {
         let class = class(series.subject);
-        let places: Vec<(f64, f64)> = series
-            .points
-            .iter()
-            .map(|&(a, b)| (across.at(a), up.at(b)))
-            .collect();
+        let places: Vec<(f64, f64)> =
+            series.points.iter().map(|&(a, b)| (across.at(a), up.at(b))).collect();
         if places.len() > 1 {
-            let points: Vec<String> = places
-                .iter()
-                .map(|(a, b)| format!("{a:.1},{b:.1}"))
-                .collect();
+            let points: Vec<String> =
+                places.iter().map(|(a, b)| format!("{a:.1},{b:.1}")).collect();
             let curve = Polyline::new()
                 .set("class", format!("curve {class}"))
                 .set("points", points.join(" "));
             document = document.add(curve);
         }
         for (&(a, b), &(value_a, value_b)) in places.iter().zip(&series.points) {
-            let tip = format!(
-                "{}: {}, {}",
-                series.subject,
-                (x.write)(value_a),
-                (y.write)(value_b)
-            );
+            let tip = format!("{}: {}, {}", series.subject, (x.write)(value_a), (y.write)(value_b));
             document = document.add(mark(series.subject, a, b, &tip));
         }
     }
@@ -107,12 +92,7 @@ pub(super) fn bars(values: &[(SubjectId, f64)], write: fn(f64) -> String) -> Str
     const ROW: f64 = 26.0;
     const NAMES: f64 = 120.0;
     let height = ROW * values.len() as f64 + 8.0;
-    let scale = Scale::new(
-        Kind::Linear,
-        values.iter().map(|v| v.1),
-        NAMES,
-        WIDTH - 60.0,
-    );
+    let scale = Scale::new(Kind::Linear, values.iter().map(|v| v.1), NAMES, WIDTH - 60.0);
     let mut document = canvas(WIDTH, height);
     for (row, &(subject, value)) in values.iter().enumerate() {
         let top = 4.0 + ROW * row as f64;
@@ -123,21 +103,11 @@ pub(super) fn bars(values: &[(SubjectId, f64)], write: fn(f64) -> String) -> Str
             .set("width", format!("{:.1}", scale.at(value) - NAMES))
             .set("height", ROW - 8.0);
         document = document
-            .add(text(
-                NAMES - 8.0,
-                top + ROW / 2.0 + 4.0,
-                "end",
-                subject.name(),
-            ))
+            .add(text(NAMES - 8.0, top + ROW / 2.0 + 4.0, "end", subject.name()))
             .add(bar)
             .add(
-                text(
-                    scale.at(value) + 6.0,
-                    top + ROW / 2.0 + 4.0,
-                    "start",
-                    &write(value),
-                )
-                .set("class", "value"),
+                text(scale.at(value) + 6.0, top + ROW / 2.0 + 4.0, "start", &write(value))
+                    .set("class", "value"),
             );
     }
     document.to_string()
@@ -149,9 +119,7 @@ pub(super) fn ratios(rows: &[(&str, Vec<(SubjectId, f64)>)], write: fn(f64) -> S
     const NAMES: f64 = 110.0;
     const WIDE: f64 = 900.0;
     let bottom = 8.0 + ROW * rows.len() as f64;
-    let all = rows
-        .iter()
-        .flat_map(|(_, ratios)| ratios.iter().map(|r| r.1));
+    let all = rows.iter().flat_map(|(_, ratios)| ratios.iter().map(|r| r.1));
     let highest = all.clone().fold(1.0, f64::max) * 1.15;
     // Below a hundredth of the best rival nothing is gained by more exact figures.
     let lowest = all.filter(|r| *r > 0.0).fold(1.0, f64::min).max(0.01) * 0.9;
@@ -163,9 +131,12 @@ pub(super) fn ratios(rows: &[(&str, Vec<(SubjectId, f64)>)], write: fn(f64) -> S
         }
         let place = scale.at(tick);
         let class = if tick == 1.0 { "reference" } else { "grid" };
-        document = document
-            .add(line(place, 4.0, place, bottom, class))
-            .add(text(place, bottom + 16.0, "middle", &write(tick)));
+        document = document.add(line(place, 4.0, place, bottom, class)).add(text(
+            place,
+            bottom + 16.0,
+            "middle",
+            &write(tick),
+        ));
     }
     for (row, (name, ratios)) in rows.iter().enumerate() {
         let middle = 8.0 + ROW * (row as f64 + 0.5);
@@ -180,9 +151,7 @@ pub(super) fn ratios(rows: &[(&str, Vec<(SubjectId, f64)>)], write: fn(f64) -> S
 
 /// A lock's mark alone, for the legend.
 pub(super) fn symbol(subject: SubjectId) -> String {
-    canvas(16.0, 16.0)
-        .add(mark(subject, 8.0, 8.0, subject.name()))
-        .to_string()
+    canvas(16.0, 16.0).add(mark(subject, 8.0, 8.0, subject.name())).to_string()
 }
 
 /// The class that carries a lock's colour.
@@ -201,10 +170,7 @@ pub(super) fn class(subject: SubjectId) -> &'static str {
 /// A lock's mark: the shape tells the lock where colours do not.
 fn mark(subject: SubjectId, x: f64, y: f64, tip: &str) -> Group {
     let (shape, fill) = match subject {
-        SubjectId::Parkade => (
-            "M0-6.5 2 -2 6.5-2 3 1.2 4 6 0 3.2-4 6-3 1.2-6.5-2-2-2Z",
-            "mark",
-        ),
+        SubjectId::Parkade => ("M0-6.5 2 -2 6.5-2 3 1.2 4 6 0 3.2-4 6-3 1.2-6.5-2-2-2Z", "mark"),
         SubjectId::Std => ("M-4-4H4V4H-4Z", "mark"),
         SubjectId::ParkingLot012 => ("M0-5 5 4H-5Z", "mark"),
         SubjectId::ParkingLot013 => ("M0 5 5-4H-5Z", "mark hollow"),
@@ -212,9 +178,7 @@ fn mark(subject: SubjectId, x: f64, y: f64, tip: &str) -> Group {
         SubjectId::Saa => ("M-4-4 4 4M-4 4 4-4", "mark hollow"),
         SubjectId::Pthread => ("M-5 0H5M0-5V5", "mark hollow"),
     };
-    let path = Path::new()
-        .set("class", format!("{fill} {}", class(subject)))
-        .set("d", shape);
+    let path = Path::new().set("class", format!("{fill} {}", class(subject))).set("d", shape);
     Group::new()
         .set("transform", format!("translate({x:.1} {y:.1})"))
         .add(Title::new(tip))
@@ -222,9 +186,7 @@ fn mark(subject: SubjectId, x: f64, y: f64, tip: &str) -> Group {
 }
 
 fn canvas(width: f64, height: f64) -> Document {
-    Document::new()
-        .set("viewBox", (0, 0, width, height))
-        .set("role", "img")
+    Document::new().set("viewBox", (0, 0, width, height)).set("role", "img")
 }
 
 fn line(x1: f64, y1: f64, x2: f64, y2: f64, class: &str) -> Line {

@@ -20,25 +20,14 @@ pub(crate) fn render(report: &Report) -> String {
     let mut page =
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    let _ = writeln!(
-        page,
-        "<title>Parkade bench: {}</title>",
-        escape(&report.kind)
-    );
-    let _ = writeln!(
-        page,
-        "<style>\n{}</style>\n</head>\n<body>",
-        include_str!("style.css")
-    );
+    let _ = writeln!(page, "<title>Parkade bench: {}</title>", escape(&report.kind));
+    let _ = writeln!(page, "<style>\n{}</style>\n</head>\n<body>", include_str!("style.css"));
     page.push_str(&head(report));
     if let Some(verdict) = &report.verdict {
         page.push_str(&marks(verdict));
     }
-    let summaries: Vec<(&ScenarioReport, ScenarioSummary)> = report
-        .scenarios
-        .iter()
-        .map(|s| (s, ScenarioSummary::of(s)))
-        .collect();
+    let summaries: Vec<(&ScenarioReport, ScenarioSummary)> =
+        report.scenarios.iter().map(|s| (s, ScenarioSummary::of(s))).collect();
     page.push_str(&overview(&summaries));
     page.push_str(&scaling(&summaries));
     for (scenario, summary) in &summaries {
@@ -55,11 +44,7 @@ fn head(report: &Report) -> String {
         Some(ops) => format!("{ops} operations per thread"),
         None => format!("{} s", settings.secs),
     };
-    let noise = if settings.noise {
-        ", an unrelated busy process beside it"
-    } else {
-        ""
-    };
+    let noise = if settings.noise { ", an unrelated busy process beside it" } else { "" };
     let _ = writeln!(
         text,
         "<p class=\"faint\">{} processors ({}), {} {}; {} rounds of {time} for each lock and \
@@ -100,11 +85,7 @@ fn marks(verdict: &Verdict) -> String {
     );
     for result in &verdict.results {
         let class = |reached| if reached { "good" } else { "bad" };
-        let hog = if result.starves_hog {
-            " (starves the hog)"
-        } else {
-            ""
-        };
+        let hog = if result.starves_hog { " (starves the hog)" } else { "" };
         let _ = writeln!(
             text,
             "<tr><td>{}</td><td class=\"{}\">{}{hog}</td><td>&ge; {}</td><td>{}</td>\
@@ -128,10 +109,7 @@ fn overview(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
     let rows: Vec<(&str, Vec<(SubjectId, f64)>)> = summaries
         .iter()
         .map(|(scenario, summary)| {
-            let ratios = summary
-                .cells
-                .iter()
-                .filter_map(|c| Some((c.subject, c.ratio?)));
+            let ratios = summary.cells.iter().filter_map(|c| Some((c.subject, c.ratio?)));
             (&*scenario.name, ratios.collect::<Vec<_>>())
         })
         .filter(|(_, ratios)| !ratios.is_empty())
@@ -145,26 +123,12 @@ fn overview(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
     )
 }
 
-const THREADS: Axis = Axis {
-    title: "threads",
-    kind: Kind::Log,
-    write: |threads| format!("{threads:.0}"),
-};
-const THROUGHPUT: Axis = Axis {
-    title: "operations per second",
-    kind: Kind::Log,
-    write: rate,
-};
-const LONGEST: Axis = Axis {
-    title: "longest wait",
-    kind: Kind::Log,
-    write: duration,
-};
-const FAIRNESS: Axis = Axis {
-    title: "slowest thread in parts of the fastest",
-    kind: Kind::Linear,
-    write: percent,
-};
+const THREADS: Axis =
+    Axis { title: "threads", kind: Kind::Log, write: |threads| format!("{threads:.0}") };
+const THROUGHPUT: Axis = Axis { title: "operations per second", kind: Kind::Log, write: rate };
+const LONGEST: Axis = Axis { title: "longest wait", kind: Kind::Log, write: duration };
+const FAIRNESS: Axis =
+    Axis { title: "slowest thread in parts of the fastest", kind: Kind::Linear, write: percent };
 
 /// Throughput, fairness and waits by threads, for every workload measured with at least three
 /// numbers of threads.
@@ -186,60 +150,37 @@ fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
         if members.len() < 3 {
             continue;
         }
-        let ticks: Vec<f64> = members
-            .iter()
-            .map(|&i| f64::from(summaries[i].0.threads))
-            .collect();
+        let ticks: Vec<f64> = members.iter().map(|&i| f64::from(summaries[i].0.threads)).collect();
         let series = |of: fn(&CellSummary) -> Option<f64>| -> Vec<Series> {
-            let subjects = summaries[members[0]]
-                .1
-                .cells
-                .iter()
-                .map(|cell| cell.subject);
+            let subjects = summaries[members[0]].1.cells.iter().map(|cell| cell.subject);
             subjects
                 .map(|subject| {
                     let point = |&index: &usize| {
                         let (scenario, summary) = &summaries[index];
                         Some((f64::from(scenario.threads), of(summary.cell(subject)?)?))
                     };
-                    Series {
-                        subject,
-                        points: members.iter().filter_map(point).collect(),
-                    }
+                    Series { subject, points: members.iter().filter_map(point).collect() }
                 })
                 .collect()
         };
-        let _ = writeln!(
-            text,
-            "<h2>Scaling by threads: {}</h2>\n<div class=\"charts\">",
-            escape(base)
-        );
+        let _ =
+            writeln!(text, "<h2>Scaling by threads: {}</h2>\n<div class=\"charts\">", escape(base));
         let throughput = series(|cell| Some(cell.ops_per_sec));
         text.push_str(&figure(
             "Throughput",
             &chart::lines(THREADS, THROUGHPUT, &throughput, &ticks),
         ));
         let longest = series(|cell| cell.waits.map(|waits| waits.max));
-        text.push_str(&figure(
-            "Longest wait",
-            &chart::lines(THREADS, LONGEST, &longest, &ticks),
-        ));
+        text.push_str(&figure("Longest wait", &chart::lines(THREADS, LONGEST, &longest, &ticks)));
         let fairness = series(|cell| Some(cell.share));
-        text.push_str(&figure(
-            "Fairness",
-            &chart::lines(THREADS, FAIRNESS, &fairness, &ticks),
-        ));
+        text.push_str(&figure("Fairness", &chart::lines(THREADS, FAIRNESS, &fairness, &ticks)));
         text.push_str("</div>\n");
     }
     text
 }
 
 fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary) -> String {
-    let role = if scenario.role == Role::Scaling {
-        ", for the scaling curve"
-    } else {
-        ""
-    };
+    let role = if scenario.role == Role::Scaling { ", for the scaling curve" } else { "" };
     let mut text = format!(
         "<h2 id=\"{0}\">{0}</h2>\n<p class=\"faint\">{1}{role}</p>\n<div class=\"charts\">\n",
         escape(&scenario.name),
@@ -248,11 +189,8 @@ fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary
     if summary.cells.iter().any(|cell| cell.waits.is_some()) {
         text.push_str(&contended_charts(scenario, summary));
     } else {
-        let costs: Vec<_> = summary
-            .cells
-            .iter()
-            .map(|cell| (cell.subject, 1e9 / cell.ops_per_sec))
-            .collect();
+        let costs: Vec<_> =
+            summary.cells.iter().map(|cell| (cell.subject, 1e9 / cell.ops_per_sec)).collect();
         let _ = writeln!(
             text,
             "<figure class=\"small\"><figcaption>Time per lock and unlock</figcaption>{}</figure>",
@@ -266,12 +204,8 @@ fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary
 
 fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary) -> String {
     let points = |of: fn(&CellSummary) -> Option<(f64, f64)>| -> Vec<Series> {
-        let series = |cell: &CellSummary| {
-            Some(Series {
-                subject: cell.subject,
-                points: vec![of(cell)?],
-            })
-        };
+        let series =
+            |cell: &CellSummary| Some(Series { subject: cell.subject, points: vec![of(cell)?] });
         summary.cells.iter().filter_map(series).collect()
     };
     let fairness = points(|cell| Some((cell.ops_per_sec, cell.share)));
@@ -300,28 +234,17 @@ fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary) -> Str
         })
         .filter(|series| !series.points.is_empty())
         .collect();
-    let most = waits
-        .iter()
-        .flat_map(|s| &s.points)
-        .map(|p| p.0)
-        .fold(0.0, f64::max);
+    let most = waits.iter().flat_map(|s| &s.points).map(|p| p.0).fold(0.0, f64::max);
     let ticks: Vec<f64> = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]
         .into_iter()
         .map(rarity)
         .filter(|tick| *tick <= most * 1.01)
         .collect();
-    text.push_str(&figure(
-        "Waits",
-        &chart::lines(PERCENTILE, WAIT, &waits, &ticks),
-    ));
+    text.push_str(&figure("Waits", &chart::lines(PERCENTILE, WAIT, &waits, &ticks)));
     text
 }
 
-const WAIT: Axis = Axis {
-    title: "wait",
-    kind: Kind::Log,
-    write: duration,
-};
+const WAIT: Axis = Axis { title: "wait", kind: Kind::Log, write: duration };
 const PERCENTILE: Axis = Axis {
     title: "percentile",
     kind: Kind::Log,
@@ -382,10 +305,7 @@ fn table(report: &Report, summary: &ScenarioSummary) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

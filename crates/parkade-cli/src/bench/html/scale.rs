@@ -23,9 +23,8 @@ impl Scale {
     /// An axis for `values`, drawn from `from` to `to`.
     pub(super) fn new(kind: Kind, values: impl Iterator<Item = f64>, from: f64, to: f64) -> Scale {
         let usable = values.filter(|v| v.is_finite() && (kind == Kind::Linear || *v > 0.0));
-        let (low, high) = usable.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
-            (low.min(v), high.max(v))
-        });
+        let (low, high) = usable
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
         let (low, high) = match kind {
             _ if low > high => (1.0, 10.0),
             Kind::Linear => (0.0, if high > 0.0 { high * 1.08 } else { 1.0 }),
@@ -37,24 +36,12 @@ impl Scale {
                 (10f64.powf(middle - half), 10f64.powf(middle + half))
             }
         };
-        Scale {
-            kind,
-            low,
-            high,
-            from,
-            to,
-        }
+        Scale { kind, low, high, from, to }
     }
 
     /// An axis with given ends.
     pub(super) fn fixed(kind: Kind, low: f64, high: f64, from: f64, to: f64) -> Scale {
-        Scale {
-            kind,
-            low,
-            high,
-            from,
-            to,
-        }
+        Scale { kind, low, high, from, to }
     }
 
     /// Where a figure is; figures beyond an end are at the end.
@@ -86,11 +73,7 @@ impl Scale {
 
     fn log_ticks(&self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
-        let steps: &[f64] = if decades < 1.6 {
-            &[1.0, 2.0, 5.0]
-        } else {
-            &[1.0]
-        };
+        let steps: &[f64] = if decades < 1.6 { &[1.0, 2.0, 5.0] } else { &[1.0] };
         // At most about six labels.
         let stride = (decades / 6.0).ceil().max(1.0) as i32;
         let first = self.low.log10().floor() as i32;
@@ -106,10 +89,7 @@ impl Scale {
 /// The next of 1, 2 or 5 times a power of ten.
 fn round_step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .find(|f| f * power >= least)
-        .unwrap_or(10.0);
+    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= least).unwrap_or(10.0);
     factor * power
 }
 

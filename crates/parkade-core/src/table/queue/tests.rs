@@ -40,11 +40,7 @@ fn random_scripts_agree_with_a_map_of_lists() {
             let list = model.entry(key).or_default();
             if random.below(2) == 0 || list.is_empty() {
                 let new = node(key);
-                let place = if random.below(3) == 0 {
-                    Place::Front
-                } else {
-                    Place::Back
-                };
+                let place = if random.below(3) == 0 { Place::Front } else { Place::Back };
                 let at = if place == Place::Front { 0 } else { list.len() };
                 list.insert(at, &raw const *new);
                 // SAFETY: single-threaded; boxed nodes outlive the queue's use of them.
