@@ -15,7 +15,7 @@ impl Drop for AbortOnUnwind {
         if cfg!(loom) {
             return;
         }
-        eprintln!("parkade: a callback of the parking table panicked; aborting");
+        crate::sys::warn(format_args!("a callback of the parking table panicked; aborting"));
         std::process::abort();
     }
 }

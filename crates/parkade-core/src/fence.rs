@@ -4,15 +4,16 @@
 //! need a full fence. When one side runs millions of times more often, it can use [`light`], which
 //! is a compiler fence, and the rare side [`heavy`], which makes the kernel run a full fence on
 //! every processor that executes a thread of this process (`membarrier(2)`, private expedited;
-//! Linux 4.14). Measured on 2 cores: 0.4 us alone, 1.4 us beside a running thread.
+//! Linux 4.14). `cargo run --release -p parkade-core --example fence_cost` measures both.
 //!
 //! Pairing: if a `light()` comes before a `heavy()` in the single total order of fences, what was
 //! written before the `light()` is seen after the `heavy()`; otherwise what was written before the
 //! `heavy()` is seen after the `light()`.
 //!
 //! Where membarrier is missing (an old kernel, a seccomp filter, another system) both are ordinary
-//! sequentially consistent fences. Which it is, is found out once, by the first `heavy()` or
-//! [`strategy`]. `PARKADE_FENCE=symmetric` in the environment forces the fallback.
+//! sequentially consistent fences. Which it is, is found out once, before `main` (on systems other
+//! than Unix: by the first `heavy()` or [`strategy`]). `PARKADE_FENCE=symmetric` in the environment
+//! forces the fallback.
 
 use crate::edges::{F1, F2};
 use core::{
@@ -44,9 +45,11 @@ impl core::error::Error for Unsupported {}
 const UNKNOWN: u8 = 0;
 const ASYMMETRIC: u8 = 1;
 const SYMMETRIC: u8 = 2;
+/// The kernel has withdrawn what it granted: other threads may have made light fences that no heavy
+/// fence can reach.
+const WITHDRAWN: u8 = 3;
 
-/// Access: UNKNOWN until the first detection; then only ASYMMETRIC -> SYMMETRIC, if the kernel
-/// withdraws the call.
+/// Access: UNKNOWN until the first detection; then only ASYMMETRIC -> WITHDRAWN.
 static STRATEGY: AtomicU8 = AtomicU8::new(UNKNOWN);
 
 /// Access: statistics, incremented by heavy fences.
@@ -57,9 +60,15 @@ static HEAVY: AtomicU64 = AtomicU64::new(0);
 pub fn strategy() -> Strategy {
     match STRATEGY.load(Ordering::Relaxed) {
         ASYMMETRIC => Strategy::Asymmetric,
-        SYMMETRIC => Strategy::Symmetric,
+        SYMMETRIC | WITHDRAWN => Strategy::Symmetric,
         _ => detect(),
     }
+}
+
+/// Finds out, if nobody has yet.
+#[cfg(all(unix, not(loom)))]
+pub(crate) fn choose() {
+    let _ = strategy();
 }
 
 #[cold]
@@ -88,8 +97,12 @@ pub fn light() {
 /// process runs): other threads' light fences can then no longer be ordered.
 pub fn heavy() {
     F2.fence();
-    if strategy() == Strategy::Asymmetric && try_heavy().is_err() {
-        eprintln!("parkade: membarrier was withdrawn while in use; aborting");
+    if strategy() == Strategy::Asymmetric {
+        // A refusal leaves its mark in STRATEGY.
+        let _ = try_heavy();
+    }
+    if STRATEGY.load(Ordering::Relaxed) == WITHDRAWN {
+        crate::sys::warn(format_args!("membarrier was withdrawn while in use; aborting"));
         std::process::abort();
     }
 }
@@ -124,7 +137,7 @@ pub fn try_heavy() -> Result<(), Unsupported> {
         if kernel::barrier() {
             return Ok(());
         }
-        STRATEGY.store(SYMMETRIC, Ordering::Relaxed);
+        STRATEGY.store(WITHDRAWN, Ordering::Relaxed);
         Err(Unsupported)
     }
 }
@@ -142,7 +155,8 @@ mod kernel {
         unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) == 0 }
     }
 
-    /// Declares the intent to use the barrier; 1.5 us, once.
+    /// Declares the intent to use the barrier; waits for the kernel's grace period (milliseconds) if
+    /// the process has other threads.
     pub(super) fn register() -> bool {
         membarrier(libc::MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED)
     }

@@ -12,7 +12,8 @@
 //!   built on it work inside a global allocator.
 //! * **No work at thread creation or exit**, no thread-local with a destructor: locks work in TLS
 //!   destructors, and a million short-lived threads leave nothing behind.
-//! * **No system call, clock or wake under a bucket lock**; no operation unwinds.
+//! * **No system call, clock or wake under a bucket lock**, except that a requeue may wait for the
+//!   second of its two; no operation unwinds.
 //! * **Cost**: queueing, "is anybody waiting" and leaving on a timeout are O(1) in the waiters of
 //!   the key and logarithmic in the keys that share a bucket.
 //! * **Fork**: in a forked child the table is empty and usable.
@@ -56,7 +57,8 @@ pub use tokens::{
 };
 pub use unpark::{unpark_all, unpark_filter, unpark_one, unpark_one_if};
 
-/// How many times the process has forked since it was executed; see [`policy`] for its use.
+/// How many times the process has forked since it was executed. A lock uses it to tell what it has
+/// written for threads of this process from what is left of its parent's.
 #[doc(hidden)]
 #[must_use]
 pub fn fork_generation() -> u32 {

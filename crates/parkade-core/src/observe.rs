@@ -1,11 +1,13 @@
 //! A window on the slow path, for diagnosis.
 //!
 //! Nothing is installed by default, and then a park costs one more predictable load. Observers run
-//! on the waiting thread, never under a bucket lock; they may lock and allocate, but what they do
-//! adds to the wait they observe.
+//! on the waiting thread, never under a bucket lock. They may take locks of their own: what a thread
+//! does inside an observer is not observed. They must not take the lock whose wait they are told of,
+//! hence not allocate if the allocator uses a lock of this table. What they do adds to the wait.
 
 use crate::deadline::Moment;
 use core::{
+    cell::Cell,
     fmt,
     sync::atomic::{AtomicPtr, Ordering},
 };
@@ -75,12 +77,19 @@ pub fn remove() {
     OBSERVER.store(core::ptr::null_mut(), Ordering::Release);
 }
 
+thread_local! {
+    /// Whether this thread is inside an observer. Constant and without a destructor, like every
+    /// thread-local of this crate.
+    static OBSERVING: Cell<bool> = const { Cell::new(false) };
+}
+
 #[inline]
 pub(crate) fn emit(event: impl FnOnce() -> Event) {
     let observer = OBSERVER.load(Ordering::Acquire);
-    if !observer.is_null() {
+    if !observer.is_null() && !OBSERVING.replace(true) {
         // SAFETY: a non-null pointer comes from `install`, which leaks what it points to.
         let observer = unsafe { *observer };
         observer.event(&event());
+        OBSERVING.set(false);
     }
 }

@@ -53,7 +53,7 @@ pub unsafe fn unpark_requeue(
     } else {
         token = callback(op, result);
     }
-    drop((one, other));
+    table::unlock_pair((one, other));
     woken.notify(token);
     if result.requeued_threads > 0 {
         observe::emit(|| Event::Requeued {

@@ -75,8 +75,8 @@ pub(crate) fn cpus() -> u32 {
 pub(crate) fn with_env<R>(name: &CStr, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
     #[cfg(unix)]
     {
-        // SAFETY: `name` is a C string. Like every getenv this must not race with a setenv,
-        // which Rust already makes unsafe for that reason.
+        // SAFETY: `name` is a C string. Callers run before `main` (`fork::START`), when no other
+        // thread changes the environment.
         let value = unsafe { libc::getenv(name.as_ptr()) };
         if value.is_null() {
             return read(None);
@@ -88,6 +88,38 @@ pub(crate) fn with_env<R>(name: &CStr, read: impl FnOnce(Option<&[u8]>) -> R) ->
     {
         let value = name.to_str().ok().and_then(std::env::var_os);
         read(value.as_ref().map(|v| v.as_encoded_bytes()))
+    }
+}
+
+/// Writes a line to standard error, whatever becomes of it. Unlike `eprintln!` it neither panics,
+/// nor locks, nor is captured by a test harness.
+pub(crate) fn warn(line: core::fmt::Arguments<'_>) {
+    struct Line {
+        text: [u8; 200],
+        len: usize,
+    }
+    impl core::fmt::Write for Line {
+        fn write_str(&mut self, part: &str) -> core::fmt::Result {
+            let room = &mut self.text[self.len..];
+            let len = part.len().min(room.len());
+            room[..len].copy_from_slice(&part.as_bytes()[..len]);
+            self.len += len;
+            Ok(())
+        }
+    }
+    let mut out = Line { text: [0; 200], len: 0 };
+    // Cannot fail: what does not fit is cut off.
+    let _ = core::fmt::write(&mut out, format_args!("parkade: {line}\n"));
+    let text = &out.text[..out.len];
+    #[cfg(unix)]
+    // SAFETY: the buffer is live and of the stated length.
+    unsafe {
+        libc::write(2, text.as_ptr().cast(), text.len());
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::Write;
+        let _ = std::io::stderr().write_all(text);
     }
 }
 
@@ -110,16 +142,21 @@ pub(crate) mod fork {
         crate::table::reset_after_fork();
     }
 
-    extern "C" fn register() {
+    extern "C" fn start() {
         // SAFETY: `child` has the required signature and lives for ever.
         unsafe { libc::pthread_atfork(None, None, Some(child)) };
+        crate::fence::choose();
+        crate::tuning::read_environment();
     }
 
-    // Registered before `main` because registering may allocate, and no lock path may.
+    // Before `main`, for three reasons: registering the handler may allocate, and no lock path may;
+    // registering for membarrier costs 2 us while there is one thread and 5 to 11 ms later, which
+    // the first waiters would have to wait out; and the environment must not be read while other
+    // threads may change it.
     #[used]
     #[cfg_attr(target_vendor = "apple", unsafe(link_section = "__DATA,__mod_init_func"))]
     #[cfg_attr(not(target_vendor = "apple"), unsafe(link_section = ".init_array"))]
-    static REGISTER: extern "C" fn() = register;
+    static START: extern "C" fn() = start;
 }
 
 #[cfg(any(not(unix), loom))]

@@ -5,8 +5,9 @@
 //! | [`spin`] | `PARKADE_SPIN_NS` | ns | 0 to 1,000,000 | 3,000; 0 on one processor |
 //! | [`fair_interval`] | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
 //!
-//! The environment is read once, by the first thread that has to wait for a lock. A value that is
-//! not a number in range is reported once on standard error and the default is kept. Changes apply
+//! The environment is read once, before `main` (on systems other than Unix: when a value is first
+//! needed). A value that is not a number in range is reported once on standard error and the default
+//! is kept. Changes apply
 //! to waits that begin afterwards, in every lock of the process.
 //!
 //! ```
@@ -119,7 +120,9 @@ impl Setting {
     fn warn(&self, kept: u32) {
         let variable = self.variable.to_str().unwrap_or("?");
         let (min, max) = (self.range.start(), self.range.end());
-        eprintln!("parkade: {variable} is not a number from {min} to {max}; using {kept}");
+        crate::sys::warn(format_args!(
+            "{variable} is not a number from {min} to {max}; using {kept}"
+        ));
     }
 
     fn duration(&self) -> Duration {
@@ -169,6 +172,13 @@ pub fn fair_interval() -> Duration {
 /// [`OutOfRange`] below 1 us or above 1 s; the setting is unchanged.
 pub fn set_fair_interval(interval: Duration) -> Result<(), OutOfRange> {
     FAIR.set(interval)
+}
+
+/// Chooses all values, so that no lock path has to.
+#[cfg(all(unix, not(loom)))]
+pub(crate) fn read_environment() {
+    SPIN.get();
+    FAIR.get();
 }
 
 pub(crate) fn spin_ns() -> u32 {

@@ -216,3 +216,80 @@ mod fair_mutex {
         child_of_a_bystander::<RawFairMutex>();
     }
 }
+
+/// Whether the lock's releases use a read-modify-write, as its `Debug` output tells.
+fn is_symmetric(lock: &Mutex<RawMutex, Witness>) -> bool {
+    // SAFETY: the raw lock is only printed.
+    format!("{:?}", unsafe { lock.raw() }).contains("SYMMETRIC")
+}
+
+/// Makes a thread wait for the lock once, which leaves it in symmetric mode.
+fn make_symmetric(lock: &Mutex<RawMutex, Witness>) {
+    thread::scope(|scope| {
+        let held = lock.lock();
+        scope.spawn(|| drop(lock.lock()));
+        wait_until(|| parked_on(lock).len() == 1);
+        drop(held);
+    });
+    assert!(is_symmetric(lock));
+}
+
+/// How many releases end a lock's symmetric mode.
+fn releases_until_asymmetric(lock: &Mutex<RawMutex, Witness>) -> u32 {
+    // The process may end only so many per second; this is a new turn.
+    thread::sleep(Duration::from_millis(5));
+    (1..)
+        .find(|_| {
+            drop(lock.lock());
+            !is_symmetric(lock)
+        })
+        .expect("the mode never ends")
+}
+
+/// In a child, "a thread is on its way" may be left over from the parent. A release that believed it
+/// while it ended symmetric mode once left the first waiter asleep for ever.
+#[test]
+fn a_stale_wake_does_not_hide_a_waiter_from_plain_releases() {
+    if parkade_core::fence::strategy() == parkade_core::fence::Strategy::Symmetric {
+        return;
+    }
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    // One fork in a few finds the woken thread still on its way.
+    for _ in 0..40 {
+        fork_beside_a_wake();
+    }
+}
+
+fn fork_beside_a_wake() {
+    let new = || Mutex::<RawMutex, Witness>::new(Witness::default());
+    let (first, second, third, lock) = (new(), new(), new(), &new());
+    // This thread's count of releases is brought to one before the end of a period.
+    make_symmetric(&first);
+    releases_until_asymmetric(&first);
+    make_symmetric(&second);
+    let period = releases_until_asymmetric(&second);
+    make_symmetric(&third);
+    (0..period - 1).for_each(|_| drop(third.lock()));
+    thread::sleep(Duration::from_millis(5));
+
+    thread::scope(|scope| {
+        let held = lock.lock();
+        scope.spawn(|| drop(lock.lock()));
+        wait_until(|| parked_on(lock).len() == 1);
+        drop(held);
+        let held = lock.lock();
+        match fork() {
+            Side::Child => child(move || {
+                thread::scope(|scope| {
+                    scope.spawn(|| drop(lock.lock()));
+                    wait_until(|| parked_on(lock).len() == 1);
+                    drop(held);
+                });
+            }),
+            Side::Parent(pid) => {
+                drop(held);
+                reap(pid, "a release beside a stale wake");
+            }
+        }
+    });
+}

@@ -37,8 +37,7 @@ fn child(environment: &[(&str, &str)]) -> (String, String) {
     command.env(CHILD, "1").env_remove("PARKADE_SPIN_NS").env_remove("PARKADE_FAIR_US");
     command.envs(environment.iter().copied());
     let Output { status, stdout, stderr } = command.output().unwrap();
-    let (stdout, stderr) =
-        (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
+    let (stdout, stderr) = (String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap());
     assert!(status.success(), "{stdout}\n{stderr}");
     let settings = stdout.split("SETTINGS ").nth(1).unwrap().lines().next().unwrap();
     (settings.to_owned(), stderr)

@@ -16,6 +16,8 @@ pub(crate) mod queue;
 mod word_lock;
 
 use crate::{FilterOp, ParkToken, UnparkToken, parker::Parker};
+#[cfg(not(loom))]
+use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use node::{Link, Node};
 use queue::{Place, Queues};
@@ -82,7 +84,7 @@ pub(crate) struct Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         #[cfg(not(loom))]
-        self.bucket.lock.unlock();
+        drop(self.bucket.lock.unlock());
     }
 }
 
@@ -132,6 +134,18 @@ pub(crate) fn lock_pair(a: usize, b: usize) -> (Locked, Option<Locked>) {
             (lock_index(first), Some(locked))
         }
     }
+}
+
+/// Unlocks a pair, waking those who wait for either only once both are unlocked.
+pub(crate) fn unlock_pair((one, other): (Locked, Option<Locked>)) {
+    #[cfg(not(loom))]
+    {
+        let (one, other) = (ManuallyDrop::new(one), other.map(ManuallyDrop::new));
+        let _wakes =
+            (one.bucket.lock.unlock(), other.as_ref().map(|other| other.bucket.lock.unlock()));
+    }
+    #[cfg(loom)]
+    drop((one, other));
 }
 
 /// Empties the table in a forked child: the threads that waited or held a bucket lock are gone.

@@ -53,11 +53,10 @@ impl WordLock {
         }
     }
 
+    /// Unlocks, and returns what is left to do once no bucket lock is held.
     #[inline]
-    pub(super) fn unlock(&self) {
-        if self.word.swap(FREE, B2.get()) == CONTENDED {
-            parker::wake_one(&raw const self.word);
-        }
+    pub(super) fn unlock(&self) -> Unlocked<'_> {
+        Unlocked { contended: (self.word.swap(FREE, B2.get()) == CONTENDED).then_some(&self.word) }
     }
 
     /// Frees the lock in a forked child, where its holder does not exist.
@@ -66,6 +65,20 @@ impl WordLock {
         // Written only where needed, so that the child does not copy untouched pages.
         if self.word.load(Ordering::Relaxed) != FREE {
             self.word.store(FREE, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A lock that was unlocked; dropping this wakes a thread that waits for it.
+#[must_use = "a thread may wait for the lock"]
+pub(super) struct Unlocked<'a> {
+    contended: Option<&'a AtomicU32>,
+}
+
+impl Drop for Unlocked<'_> {
+    fn drop(&mut self) {
+        if let Some(word) = self.contended {
+            parker::wake_one(word);
         }
     }
 }
@@ -95,7 +108,7 @@ mod model {
             shared.0.lock();
             // SAFETY: the lock is held.
             shared.1.with(|n| assert_eq!(unsafe { *n }, 3));
-            shared.0.unlock();
+            drop(shared.0.unlock());
         });
     }
 
@@ -103,6 +116,6 @@ mod model {
         lock.lock();
         // SAFETY: the lock is held; loom checks that it excludes.
         count.with_mut(|n| unsafe { *n += 1 });
-        lock.unlock();
+        drop(lock.unlock());
     }
 }

@@ -20,12 +20,12 @@
 //!
 //! | id | from -> to | method | ordering | caller holds | model |
 //! |---|---|---|---|---|---|
-//! | H1 | free -> HELD | `try_acquire` | Acquire | - | `exclusion` |
-//! | H2 | HELD -> free | `try_release` | Release | the lock | `exclusion` |
-//! | H3 | HELD -> +PARKED | `mark_parked` | - | bucket lock | `queue` |
-//! | H4 | HELD -> HELD, PARKED as the queue is | `hand_off` | - | the lock, bucket lock | `queue` |
-//! | H5 | HELD \| PARKED -> free | `release_empty` | Release | the lock, bucket lock | `timeout` |
-//! | H6 | PARKED as the queue is | `publish` | - | bucket lock | `timeout` |
+//! | H1 | free -> HELD | `try_acquire` | Acquire | - | `fair_mutex_queue` |
+//! | H2 | HELD -> free | `try_release` | Release | the lock | `fair_mutex_queue` |
+//! | H3 | HELD -> +PARKED | `mark_parked` | - | bucket lock | `fair_mutex_queue` |
+//! | H4 | HELD -> HELD, PARKED as the queue is | `publish` | - | the lock, bucket lock | `fair_mutex_queue` |
+//! | H5 | HELD \| PARKED -> free | `release_empty` | Release | the lock, bucket lock | `fair_mutex_timeout` |
+//! | H6 | PARKED as the queue is | `publish` | - | bucket lock | `fair_mutex_timeout` |
 //!
 //! # Ordering
 //!

@@ -22,19 +22,17 @@
 //! * panics: no user code runs here; callbacks of the table abort;
 //! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue;
 //!   `WAKING` and `CLAIM` may belong to threads that do not exist, so a child trusts neither
-//!   ([`forked`]); a stale reservation is taken by anybody.
+//!   ([`forked`]): it wakes whenever somebody is parked, at the price of an extra wake now and then.
+//!   A stale reservation is taken by anybody.
 
 use super::state::{Locked, Role, Waking, Word};
 use crate::parked::Parked;
 use core::time::Duration;
 use parkade_core::{
-    Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken, fence,
+    Moment, ParkRequest, ParkResult, Place, UnparkResult, UnparkToken, fence,
     policy::{self, Line, Wait},
 };
 
-/// A queued thread that set `CLAIM` before it parked again.
-const CLAIMER: ParkToken = ParkToken(1);
-const WAITER: ParkToken = ParkToken(0);
 /// What a woken thread is told: that it is the designated one.
 const DESIGNATED: UnparkToken = UnparkToken(0);
 
@@ -45,6 +43,11 @@ const UNFENCED_POLL: Duration = Duration::from_millis(1);
 /// Whether this process is a forked child, where `WAKING` and `CLAIM` may be leftovers.
 fn forked() -> bool {
     parkade_core::fork_generation() != 0
+}
+
+/// Whether the head of the queue may be woken: nobody is on its way, as far as that can be trusted.
+fn may_wake(word: &Word) -> bool {
+    !word.queue().waking() || forked()
 }
 
 /// The state of one attempt to lock that has to wait.
@@ -80,7 +83,8 @@ impl RawMutex {
         &self.word
     }
 
-    /// For models: waits without a deadline, but once woken tries only once.
+    /// For models, where a deadline cannot pass while a thread is awake: `lock_slow` for a thread
+    /// whose deadline passes just after it was woken.
     #[cfg(all(test, loom))]
     pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
         let mut waiter = Waiter {
@@ -180,11 +184,14 @@ impl RawMutex {
             if waiter.wait.poll_again() {
                 continue;
             }
-            if waiter.role == Role::Designated && !waiter.claimed && waiter.wait.may_claim() {
+            if waiter.role == Role::Designated
+                && !self.word.queue().claim()
+                && waiter.wait.may_claim()
+            {
                 self.word.claim();
                 waiter.claimed = true;
             }
-            if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+            if waiter.deadline.is_some_and(|deadline| Moment::now() >= deadline) {
                 return self.leave(&waiter);
             }
             if !self.park(&mut waiter) {
@@ -203,10 +210,15 @@ impl RawMutex {
         if waiter.role == Role::Designated {
             self.word.settle();
         }
+        self.make_binding();
+    }
+
+    /// For a holder, where there are no heavy fences: makes the announcement of waiters binding
+    /// without one. Every release before ours is over, and every later one comes after our own and
+    /// sees `SYMMETRIC`.
+    fn make_binding(&self) {
         let queue = self.word.queue();
         if queue.symmetric() && !queue.fenced() && fence::strategy() == fence::Strategy::Symmetric {
-            // We hold the lock, so every release before ours is over, and every later one comes
-            // after our own and sees SYMMETRIC: as good as a heavy fence.
             self.word.fenced();
         }
     }
@@ -215,7 +227,6 @@ impl RawMutex {
     fn park(&self, waiter: &mut Waiter) -> bool {
         let request = ParkRequest::new(self.key())
             .since(waiter.wait.queueing())
-            .token(if waiter.claimed { CLAIMER } else { WAITER })
             .place(if waiter.role == Role::Designated { Place::Front } else { Place::Back })
             .deadline(waiter.deadline);
         let binding = self.announce();
@@ -276,7 +287,7 @@ impl RawMutex {
     fn keep_promise(&self) {
         self.wake_one_if(|word| {
             word.fenced();
-            matches!(word.locked(), Locked::Free | Locked::Stale(_)) && !word.queue().waking()
+            matches!(word.locked(), Locked::Free | Locked::Stale(_)) && may_wake(word)
         });
     }
 
@@ -310,11 +321,14 @@ impl RawMutex {
     /// Releases when the queue byte asked for attention.
     #[cold]
     fn release_slow(&self) {
+        self.make_binding();
         let queue = self.word.queue();
         if queue.claim() {
             return self.release_to_first();
         }
+        // A forked child does not trust WAKING, so it must look whenever somebody is parked.
         if queue.may_return()
+            && !(queue.parked() && forked())
             && policy::may_return_to_asymmetric()
             && self.word.try_return_to_asymmetric(queue)
         {
@@ -360,7 +374,7 @@ impl RawMutex {
     /// Wakes the first in line unless one is up already.
     #[cold]
     fn wake_one(&self) {
-        self.wake_one_if(|word| !word.queue().waking() || forked());
+        self.wake_one_if(may_wake);
     }
 
     /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.

@@ -110,6 +110,11 @@ const fn with_needs_wake(queue: u8) -> u8 {
 /// Where no asymmetric fence exists, locks are born in symmetric mode and stay there.
 const BORN: u8 = if cfg!(any(target_os = "linux", loom)) { 0 } else { SYMMETRIC | FENCED };
 
+/// Nobody is designated any more, and a claim goes with it.
+const fn resigned(queue: u8) -> u8 {
+    queue & !(WAKING | CLAIM)
+}
+
 /// A row of [`TRANSITIONS`].
 #[cfg(test)]
 #[derive(Debug)]
@@ -162,7 +167,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     row("P2", "queue: P1 undone", "the parker, if the lock may be taken", "wake"),
     row(
         "P3",
-        "queue: PARKED as the queue is, +WAKING",
+        "queue: PARKED as the queue is, +WAKING or -WAKING -CLAIM",
         "whoever changed the queue, under the bucket lock",
         "wake, depart",
     ),
@@ -361,7 +366,7 @@ impl Word {
 
     /// M3: the designated thread has acquired.
     pub(super) fn settle(&self) {
-        self.update(|queue| queue & !(WAKING | CLAIM));
+        self.update(resigned);
     }
 
     /// R0: HELD -> FREE.
@@ -453,7 +458,7 @@ impl Word {
             match waking {
                 Waking::Keep => queue,
                 Waking::Set => queue | WAKING,
-                Waking::Resign => queue & !(WAKING | CLAIM),
+                Waking::Resign => resigned(queue),
             }
         });
     }
@@ -468,8 +473,7 @@ impl Word {
     /// nobody has announced it. The caller holds the bucket lock.
     #[must_use]
     pub(super) fn resign(&self) -> Option<bool> {
-        let give_up =
-            |queue| (queue & SYMMETRIC != 0).then_some(with_needs_wake(queue & !(WAKING | CLAIM)));
+        let give_up = |queue| (queue & SYMMETRIC != 0).then_some(with_needs_wake(resigned(queue)));
         self.queue.fetch_update(P4.get(), Relaxed, give_up).ok()?;
         Some(self.locked() == Locked::Held)
     }
