@@ -29,17 +29,21 @@ crate::lock_api_face!(RawMutex, release_fair = release_fair);
 ///   waits for ever.
 /// * **Fairness**: a lock that is released can be taken by whoever comes first, which is what makes
 ///   it fast. But the first sleeper in line, once woken, is overtaken for at most
-///   [`tuning::fair_interval`](crate::tuning::fair_interval) (T, 500 us); then it claims the lock,
-///   and the next release is reserved for it. So the k-th in line has the lock after at most
-///   k x (T + 2H + L), H being the longest section and L the scheduler's delay in running a thread that
-///   was woken. [`MutexGuard::unlock_fair`](lock_api::MutexGuard::unlock_fair) and
+///   [`tuning::fair_interval`](crate::tuning::fair_interval) (T, 500 us); at the next race it loses
+///   it claims the lock, and the next release is reserved for it. So the k-th in line has the lock,
+///   counted from when it queued, after at most k x (T + 3(H + L) + 2S): H is the longest section, L
+///   the scheduler's delay in running a thread that was woken, S twice
+///   [`tuning::spin`](crate::tuning::spin). (A turn is the rest of one section, then T, the section
+///   in which T ends, and the one after which the lock is reserved, each followed by a wake-up.)
+///   [`MutexGuard::unlock_fair`](lock_api::MutexGuard::unlock_fair) and
 ///   [`bump`](lock_api::MutexGuard::bump) reserve the lock for the first in line at once. For strict
 ///   order use [`FairMutex`](crate::FairMutex).
 /// * **Panics**: a panic in the section unlocks; there is no poisoning. Unlocking what is not
 ///   locked is a debug assertion that names the lock's address and word. Locking again on the same
 ///   thread deadlocks.
-/// * **Cost**: two bytes; one locked instruction to lock and none to unlock while nobody waits.
-///   Nothing allocates, ever. `new` is `const`.
+/// * **Cost**: two bytes; one locked instruction to lock and none to unlock while nobody is about to
+///   wait. Waiting makes unlocking cost one too, until about a thousand unlocks later. Nothing
+///   allocates, ever. `new` is `const`.
 /// * **Process**: after `fork` a child may use every lock that was free or held by the thread that
 ///   forked. Not for signal handlers, nor for memory shared between processes.
 ///
