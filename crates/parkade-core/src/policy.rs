@@ -133,13 +133,12 @@ impl Model {
 /// short sections it would have got in while polling. long-8: spread 3 % against 15 % without.
 const QUEUED_INTERVALS: u32 = 4;
 
-/// How many symmetric unlocks a thread makes before it proposes to return
-/// one to asymmetric mode. At about 5 ns saved per unlock this repays the heavy fence that the next
-/// waiter will cost.
+/// How many symmetric unlocks a thread makes before it proposes to return a lock to asymmetric
+/// mode. guess: saving about 5 ns each they repay a heavy fence of a few microseconds.
 const RETURN_AFTER: u32 = 1024;
 
 /// Returns to asymmetric mode per second, process-wide: each lets one waiter interrupt every
-/// processor once. At 1.4 us this costs a bystander at most 0.14 %.
+/// processor once. A bystander keeps 99 % of its speed beside that many (example `fence_cost`).
 const RETURNS_PER_SECOND: u64 = 1000;
 
 /// Whether the holder of a lock in symmetric mode may return it to asymmetric mode
