@@ -2,6 +2,9 @@
 //!
 //! Time does not exist here. A wait with a deadline times out at once unless the word has already
 //! changed; since loom explores both orders, every race of a timeout with a wake is explored.
+//!
+//! All waits share one condition variable, so every wake is a stray one for everybody else: that a
+//! stray or stale wake never ends a wait is part of every model.
 
 use super::Waited;
 use crate::{

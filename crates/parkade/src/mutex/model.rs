@@ -50,6 +50,24 @@ fn model_fenced() {
     });
 }
 
+/// covers: A1 A2 P3 (one waiter sleeps on the promise of an announcer that then gives up). It takes
+/// four preemptions to need the promise: `cargo xtask loom --preemptions 4 promise` fails without it.
+#[test]
+fn model_promise() {
+    explore(2, Policy::Returns, || {
+        let shared = Shared::<RawMutex>::new();
+        let others = [
+            spawn(&shared, |shared| shared.raw.announce_and_leave()),
+            spawn(&shared, |shared| shared.lock_touch_unlock()),
+        ];
+        shared.lock_touch_unlock();
+        for other in others {
+            other.join().unwrap();
+        }
+        shared.check(2);
+    });
+}
+
 /// Two waiters, and a holder that comes back before they have woken.
 fn two_waiters(policy: Policy) {
     explore(2, policy, || {

@@ -15,7 +15,7 @@
 //! # Who wakes the next, by exit
 //!
 //! * acquired: our own release, which sees `PARKED` without `WAKING`;
-//! * parks again: P1 clears `WAKING` and then probes, so the holder's release sees it (S1);
+//! * parks again: P1 clears `WAKING` and then looks at the lock, so the holder's release sees it (S1);
 //! * times out in the queue: it held no wake; nothing to pass on, and a claim is withdrawn;
 //! * times out while designated: [`RawMutex::leave`] passes the wake on if the lock is free, and
 //!   takes the lock if it was reserved meanwhile;
@@ -37,7 +37,8 @@ use parkade_core::{
 const DESIGNATED: UnparkToken = UnparkToken(0);
 
 /// How often a waiter looks at the lock itself while no fence has made its announcement binding,
-/// because the system has none: once per lock, until somebody acquires it after the announcement.
+/// because the system has none: once per lock, until a release or an acquisition by the slow path
+/// makes it so ([`RawMutex::make_binding`]).
 const UNFENCED_POLL: Duration = Duration::from_millis(1);
 
 /// Whether this process is a forked child, where `WAKING` and `CLAIM` may be leftovers.
@@ -104,6 +105,12 @@ impl RawMutex {
             waiter.claimed = true;
         }
         self.leave(&waiter)
+    }
+
+    /// For models: a thread that gives up just after it announced itself.
+    #[cfg(all(test, loom))]
+    pub(super) fn announce_and_leave(&self) {
+        self.announce();
     }
 
     /// The address the table knows us by; only a number to it.

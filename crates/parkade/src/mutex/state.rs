@@ -29,7 +29,7 @@
 //! # Bit laws
 //!
 //! * `locked`: FREE -> HELD by anybody (M1), RESERVED -> HELD by the designated (M2), HELD -> FREE or
-//!   RESERVED by the holder (R1, R2, R3). Exact.
+//!   RESERVED by the holder (R0, R3). Exact.
 //! * `PARKED`: equals "the queue is not empty" whenever no bucket lock is held. Written only under
 //!   the bucket lock, always from the queue itself.
 //! * `WAKING`: set under the bucket lock by whoever takes a thread off the queue; cleared by that
@@ -47,7 +47,7 @@
 //!
 //! # Ordering
 //!
-//! * *Data*: R1, R2, R3 release; M1, M2 acquire.
+//! * *Data*: R0 and R3 release; M1 and M2 acquire.
 //! * *No lost wake, symmetric mode* (S1): a releaser stores FREE and then looks at `queue` with a
 //!   read-modify-write (R2, Release); a parker sets `PARKED` with a read-modify-write (P1, Acquire)
 //!   and then looks at `locked`. The two meet on `queue`, which is only ever changed by
@@ -63,14 +63,16 @@
 //!   queue, require `SYMMETRIC` in the same step.
 //! * *Who relies on whom* (S3): with `NEEDS_WAKE` set, sleepers rely on the next release. It was set
 //!   either under `SYMMETRIC` (P1, P4), which A3 cannot clear meanwhile, or by the holder itself (M3).
-//!   With `WAKING` set they rely on the designated thread, and releases need not look.
+//!   With `WAKING` set they rely on the designated thread, and releases need not look. (A forked child,
+//!   where that thread may not exist, looks whenever `PARKED` is set.)
 //! * Everything else is under the bucket lock, or concerns bits of one writer.
 //!
 //! # Rejected
 //!
 //! * One byte with `fetch_sub` to release: a second locked instruction in every lock and unlock.
 //! * `FENCED` alone (skip the fence when `PARKED` is already set): the thread that set `PARKED` may
-//!   not have finished its own fence. The model `fenced` catches it.
+//!   not have finished its own fence. Without the announcer's promise the model `promise` fails (at
+//!   four preemptions).
 //! * Sequentially consistent fences for S1: one more barrier in every contended release.
 //! * A read-modify-write of `locked` on both sides for S1: the same cost, but plain stores (R1) and
 //!   foreign read-modify-writes of one location are beyond loom, which lets the store slip between
@@ -156,7 +158,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "claim, fair",
     ),
     row("A1", "queue: +SYMMETRIC, then a heavy fence", "anybody about to park", "asymmetric"),
-    row("A2", "queue: +FENCED", "the announcer, under the bucket lock", "asymmetric"),
+    row("A2", "queue: +FENCED", "the announcer, under the bucket lock", "promise"),
     row("A3", "queue: -SYMMETRIC -FENCED", "the holder", "asymmetric"),
     row(
         "P1",

@@ -1,6 +1,6 @@
 //! Evidence for: the sequential contract of the word: every legal word through every transition.
 
-use super::state::*;
+use super::{RawMutex, state::*};
 use crate::parked::Parked;
 
 const FREE: u8 = 0;
@@ -247,4 +247,15 @@ fn every_transition_is_made_somewhere_and_modelled() {
         assert!(covered, "no model covers {id}");
     }
     assert!(slow.contains("fn lock_slow"));
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn unlocking_what_is_not_locked_names_address_and_word() {
+    let raw = RawMutex::new();
+    let misuse = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| raw.release()));
+    let message = *misuse.unwrap_err().downcast::<String>().unwrap();
+    let address = format!("{:#x}", core::ptr::from_ref(&raw).addr());
+    assert_eq!(message, format!("unlock of a mutex that is not locked: {address} is Free {{}}"));
+    assert!(raw.try_acquire(), "nothing was changed");
 }
