@@ -19,8 +19,8 @@ pub(crate) struct Args {
     pub(crate) preemptions: u32,
 }
 
-/// Exploration beyond two preemptions grows by orders of magnitude and has yet to find a bug that
-/// two did not; a model that needs more asks for it itself. (guess)
+/// Exploration beyond two preemptions grows by orders of magnitude; a model that needs more asks for
+/// it itself, or says in its comment how many it takes to see what it is for. (guess)
 pub(crate) const PREEMPTIONS: u32 = 2;
 
 fn cargo_test() -> Command {
