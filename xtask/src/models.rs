@@ -1,10 +1,19 @@
 //! `cargo xtask loom`: the models, and the model builds that `weaken` needs.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    thread,
+    time::Instant,
+};
 
 use serde_json::Value;
 
-use crate::shell::{Outcome, cargo, configure, output, run as run_command};
+use crate::shell::{Outcome, cargo, configure, output};
+
+/// The test that prints the ledger of orderings of its crate.
+pub(crate) const LEDGER: &str = "model_list_orderings";
 
 /// Crates with models.
 const PACKAGES: [&str; 4] = ["-p", "parkade-core", "-p", "parkade"];
@@ -30,11 +39,81 @@ fn cargo_test() -> Command {
     cargo
 }
 
+/// One model: a test of one of the programs.
+#[derive(Debug)]
+pub(crate) struct Model {
+    program: PathBuf,
+    pub(crate) name: String,
+}
+
+impl Model {
+    /// Every model of the programs.
+    pub(crate) fn all(programs: &[PathBuf]) -> Outcome<Vec<Model>> {
+        let mut models = Vec::new();
+        for program in programs {
+            let list = output(Command::new(program).args(["--list", "--format=terse"]))?;
+            let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+            let names = names.filter(|name| name.contains("model") && !name.ends_with(LEDGER));
+            models.extend(
+                names.map(|name| Model { program: program.clone(), name: name.to_owned() }),
+            );
+        }
+        if models.is_empty() { Err("there are no models".into()) } else { Ok(models) }
+    }
+
+    pub(crate) fn command(&self, preemptions: u32) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args([&*self.name, "--exact", "--test-threads=1"]);
+        command.env("LOOM_MAX_PREEMPTIONS", preemptions.to_string());
+        command
+    }
+}
+
+/// Runs the models, as many at a time as there are processors: each is a process of its own,
+/// because a model fixes the policy for its process.
 pub(crate) fn run(args: &Args) -> Outcome {
-    let mut test = cargo_test();
-    test.args(["--", "--test-threads=1", &args.filter]);
-    test.env("LOOM_MAX_PREEMPTIONS", args.preemptions.to_string());
-    run_command(&mut test)
+    let mut models = Model::all(&build()?)?;
+    models.retain(|model| model.name.contains(&args.filter));
+    if models.is_empty() {
+        return Err(format!("no model is called {}", args.filter));
+    }
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while let Some(model) = models.get(next.fetch_add(1, Relaxed)) {
+                    if !passes(model, args) {
+                        failed.fetch_add(1, Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    println!("\n{} passed, {failed} failed", models.len() - failed);
+    if failed == 0 { Ok(()) } else { Err(format!("{failed} models fail")) }
+}
+
+/// Runs one model and prints how it went, and what it said if it failed.
+fn passes(model: &Model, args: &Args) -> bool {
+    let start = Instant::now();
+    let result = model.command(args.preemptions).output();
+    let seconds = start.elapsed().as_secs_f64();
+    match result {
+        Ok(output) if output.status.success() => {
+            println!("{} ... ok ({seconds:.1} s)", model.name);
+            true
+        }
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            println!("{} ... FAILED\n{}", model.name, String::from_utf8_lossy(&said));
+            false
+        }
+        Err(error) => {
+            println!("{} ... cannot be run: {error}", model.name);
+            false
+        }
+    }
 }
 
 /// Builds the model tests and returns the programs.

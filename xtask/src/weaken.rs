@@ -18,12 +18,10 @@ use std::{
 };
 
 use crate::{
-    models,
+    models::{self, LEDGER, Model},
     shell::{End, Outcome, output, print_table, quietly, root},
 };
 
-/// The test that prints the ledger of orderings of its crate.
-const LEDGER: &str = "model_list_orderings";
 /// Orderings that may survive, each with a reason.
 const EXEMPT: &str = "xtask/weaken-exempt.txt";
 /// Seconds, many times what the models take together. (guess)
@@ -93,22 +91,6 @@ impl Weakening {
 
     fn is_asked_for(&self, ids: &[String]) -> bool {
         ids.is_empty() || ids.iter().any(|id| *id == self.name || *id == self.ordering.id)
-    }
-}
-
-/// One model: a test of one of the programs.
-#[derive(Debug)]
-struct Model {
-    program: PathBuf,
-    name: String,
-}
-
-impl Model {
-    fn command(&self, args: &Args) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args([&*self.name, "--exact", "--test-threads=1"]);
-        command.env("LOOM_MAX_PREEMPTIONS", args.preemptions.to_string());
-        command
     }
 }
 
@@ -190,27 +172,10 @@ fn read_exempt(ledger: &[Ordering]) -> Outcome<BTreeMap<String, String>> {
 
 /// All models, after a run in which none may fail unless they are trusted.
 fn find_models(programs: &[PathBuf], args: &Args) -> Outcome<Vec<Model>> {
-    let mut models = Vec::new();
-    for program in programs {
-        let list = output(Command::new(program).args(["--list", "--format=terse"]))?;
-        let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
-        let names = names.filter(|name| name.contains("model") && !name.ends_with(LEDGER));
-        models.extend(names.map(|name| Model { program: program.clone(), name: name.to_owned() }));
+    if !args.trust_models {
+        models::run(&models::Args { filter: "model".to_owned(), preemptions: args.preemptions })?;
     }
-    if models.is_empty() {
-        return Err("there are no models".into());
-    }
-    for model in models.iter().filter(|_| !args.trust_models) {
-        let start = Instant::now();
-        match quietly(&mut model.command(args), Duration::from_secs(args.timeout_s))? {
-            End::Success => {}
-            End::Failure => return Err(format!("{} fails with nothing weakened", model.name)),
-            End::Timeout => return Err(format!("{} takes too long", model.name)),
-        }
-        let seconds = start.elapsed().as_secs_f64();
-        println!("{}: {seconds:.1} s with nothing weakened", model.name);
-    }
-    Ok(models)
+    Model::all(programs)
 }
 
 /// A weakening, what became of it, and the time that took.
@@ -255,7 +220,7 @@ fn try_one(weakening: &Weakening, models: &[Model], args: &Args) -> Outcome<Verd
         let mut unfinished = Vec::new();
         for model in open {
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut command = model.command(args);
+            let mut command = model.command(args.preemptions);
             command.env("PARKADE_WEAKEN", &weakening.name);
             match quietly(&mut command, limit.min(left))? {
                 End::Success => {}
