@@ -75,8 +75,9 @@ pub(crate) fn cpus() -> u32 {
 pub(crate) fn with_env<R>(name: &CStr, read: impl FnOnce(Option<&[u8]>) -> R) -> R {
     #[cfg(unix)]
     {
-        // SAFETY: `name` is a C string. Callers run before `main` (`fork::START`), when no other
-        // thread changes the environment.
+        // SAFETY: `name` is a C string. The callers' values are chosen by `fork::START`: before
+        // `main`, when no other thread can change the environment, or while a library that holds
+        // us is being loaded.
         let value = unsafe { libc::getenv(name.as_ptr()) };
         if value.is_null() {
             return read(None);
