@@ -1,9 +1,9 @@
 //! Process-wide settings of the waiting policy, changeable while the program runs.
 //!
-//! | setting | environment | unit | range | default |
-//! |---|---|---|---|---|
-//! | [`spin`] | `PARKADE_SPIN_NS` | ns | 0 to 1,000,000 | 3,000; 0 on one processor |
-//! | [`fair_interval`] | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
+//! | setting | by name | environment | unit | range | default |
+//! |---|---|---|---|---|---|
+//! | [`spin`] | `spin_ns` | `PARKADE_SPIN_NS` | ns | 0 to 1,000,000 | 3,000; 0 on one processor |
+//! | [`fair_interval`] | `fair_us` | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
 //!
 //! The environment is read once, before `main` (on systems other than Unix: when a value is first
 //! needed). A value that is not a number in range is reported once on standard error and the default
@@ -17,6 +17,19 @@
 //! tuning::set_spin(Duration::from_micros(10))?;
 //! assert_eq!(tuning::spin(), Duration::from_micros(10));
 //! assert!(tuning::set_fair_interval(Duration::ZERO).is_err());
+//! # Ok::<(), tuning::OutOfRange>(())
+//! ```
+//!
+//! A program that offers all of them, as `parkade bench --sweep` does, finds them by name:
+//!
+//! ```
+//! use parkade_core::tuning;
+//!
+//! let spin = tuning::setting("spin_ns").expect("it is in the table above");
+//! spin.set_value(10_000)?;
+//! assert_eq!(tuning::spin().as_nanos(), 10_000);
+//! let names: Vec<_> = tuning::settings().iter().map(|setting| setting.name()).collect();
+//! assert!(names.contains(&"fair_us"));
 //! # Ok::<(), tuning::OutOfRange>(())
 //! ```
 
@@ -49,7 +62,9 @@ impl core::error::Error for OutOfRange {}
 /// No value chosen yet; not in any setting's range.
 const UNSET: u32 = u32::MAX;
 
-struct Setting {
+/// One process-wide setting: a whole number of units of time.
+#[derive(Debug)]
+pub struct Setting {
     name: &'static str,
     variable: &'static CStr,
     unit: Duration,
@@ -59,25 +74,31 @@ struct Setting {
     value: AtomicU32,
 }
 
-static SPIN: Setting = Setting {
-    name: "spin",
-    variable: c"PARKADE_SPIN_NS",
-    unit: Duration::from_nanos(1),
-    range: 0..=1_000_000,
-    default: || {
-        if crate::sys::cpus() == 1 { 0 } else { DEFAULT_SPIN_NS }
-    },
-    value: AtomicU32::new(UNSET),
-};
+/// Defines the settings and the list of them: a setting exists when it stands here.
+macro_rules! settings {
+    ($($setting:ident: { $($field:ident: $is:expr),* $(,)? })*) => {
+        $(static $setting: Setting = Setting { $($field: $is,)* value: AtomicU32::new(UNSET) };)*
 
-static FAIR: Setting = Setting {
-    name: "fair interval",
-    variable: c"PARKADE_FAIR_US",
-    unit: Duration::from_micros(1),
-    range: 1..=1_000_000,
-    default: || DEFAULT_FAIR_US,
-    value: AtomicU32::new(UNSET),
-};
+        static SETTINGS: &[&Setting] = &[$(&$setting),*];
+    };
+}
+
+settings! {
+    SPIN: {
+        name: "spin_ns",
+        variable: c"PARKADE_SPIN_NS",
+        unit: Duration::from_nanos(1),
+        range: 0..=1_000_000,
+        default: || if crate::sys::cpus() == 1 { 0 } else { DEFAULT_SPIN_NS },
+    }
+    FAIR: {
+        name: "fair_us",
+        variable: c"PARKADE_FAIR_US",
+        unit: Duration::from_micros(1),
+        range: 1..=1_000_000,
+        default: || DEFAULT_FAIR_US,
+    }
+}
 
 /// About one futex round trip: spinning that long costs at most twice what parking at once would.
 /// Source: `parkade bench`, docs/decisions/0004.
@@ -86,19 +107,64 @@ const DEFAULT_SPIN_NS: u32 = 3_000;
 /// Source: `parkade bench`, docs/decisions/0004.
 const DEFAULT_FAIR_US: u32 = 500;
 
+/// All settings.
+#[must_use]
+pub fn settings() -> &'static [&'static Setting] {
+    SETTINGS
+}
+
+/// The setting of that name.
+#[must_use]
+pub fn setting(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().copied().find(|setting| setting.name == name)
+}
+
 impl Setting {
-    fn get(&self) -> u32 {
+    /// Its name, which ends with its unit; in capitals after `PARKADE_` it is the environment
+    /// variable that sets it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The allowed values, in units.
+    #[must_use]
+    pub fn range(&self) -> RangeInclusive<u32> {
+        self.range.clone()
+    }
+
+    /// The value on this machine when nobody sets one, in units.
+    #[must_use]
+    pub fn default_value(&self) -> u32 {
+        (self.default)()
+    }
+
+    /// The value in force, in units.
+    #[must_use]
+    pub fn value(&self) -> u32 {
         match self.value.load(Ordering::Relaxed) {
             UNSET => self.choose(),
             value => value,
         }
     }
 
+    /// Sets the value, in units.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] outside [`range`](Setting::range); the setting is unchanged.
+    pub fn set_value(&self, units: u32) -> Result<(), OutOfRange> {
+        if !self.range.contains(&units) {
+            return Err(self.out_of_range(self.unit * units));
+        }
+        self.value.store(units, Ordering::Relaxed);
+        Ok(())
+    }
+
     #[cold]
     fn choose(&self) -> u32 {
         let chosen = crate::sys::with_env(self.variable, |text| match text {
-            None => Ok((self.default)()),
-            Some(text) => self.parse(text).ok_or_else(|| (self.default)()),
+            None => Ok(self.default_value()),
+            Some(text) => self.parse(text).ok_or_else(|| self.default_value()),
         });
         let value = chosen.unwrap_or_else(|default| default);
         match self.value.compare_exchange(UNSET, value, Ordering::Relaxed, Ordering::Relaxed) {
@@ -126,23 +192,22 @@ impl Setting {
     }
 
     fn duration(&self) -> Duration {
-        self.unit * self.get()
+        self.unit * self.value()
     }
 
     fn set(&self, given: Duration) -> Result<(), OutOfRange> {
         let units = given.as_nanos() / self.unit.as_nanos();
         match u32::try_from(units) {
-            Ok(units) if self.range.contains(&units) && self.unit * *self.range.end() >= given => {
-                self.value.store(units, Ordering::Relaxed);
-                Ok(())
+            Ok(units) if self.unit * *self.range.end() >= given => {
+                self.set_value(units).map_err(|_| self.out_of_range(given))
             }
-            _ => Err(OutOfRange {
-                name: self.name,
-                given,
-                min: self.unit * *self.range.start(),
-                max: self.unit * *self.range.end(),
-            }),
+            _ => Err(self.out_of_range(given)),
         }
+    }
+
+    fn out_of_range(&self, given: Duration) -> OutOfRange {
+        let (min, max) = (self.unit * *self.range.start(), self.unit * *self.range.end());
+        OutOfRange { name: self.name, given, min, max }
     }
 }
 
@@ -177,12 +242,13 @@ pub fn set_fair_interval(interval: Duration) -> Result<(), OutOfRange> {
 /// Chooses all values, so that no lock path has to.
 #[cfg(all(unix, not(loom)))]
 pub(crate) fn read_environment() {
-    SPIN.get();
-    FAIR.get();
+    for setting in SETTINGS {
+        let _ = setting.value();
+    }
 }
 
 pub(crate) fn spin_ns() -> u32 {
-    SPIN.get()
+    SPIN.value()
 }
 
 #[cfg(all(test, not(loom)))]
@@ -203,6 +269,31 @@ mod tests {
         assert!(set_spin(Duration::from_nanos(1_000_000)).is_ok());
         assert_eq!(spin(), Duration::from_millis(1));
         set_spin(Duration::from_nanos(u64::from(DEFAULT_SPIN_NS))).unwrap();
+    }
+
+    #[test]
+    fn every_setting_has_one_name_and_a_default_in_its_range() {
+        for known in settings() {
+            let variable = format!("PARKADE_{}", known.name().to_uppercase());
+            assert_eq!(known.variable.to_str(), Ok(&*variable));
+            assert!(known.range().contains(&known.default_value()), "{known:?}");
+            assert!(!known.range().contains(&UNSET), "{known:?}");
+            assert!(core::ptr::eq(setting(known.name()).unwrap(), *known));
+        }
+        assert!(setting("spin").is_none());
+    }
+
+    #[test]
+    fn values_by_name_have_the_same_range() {
+        let fair = setting("fair_us").unwrap();
+        let before = fair.value();
+        assert_eq!(
+            fair.set_value(0).unwrap_err().to_string(),
+            "fair_us of 0ns is out of range (1µs to 1s)"
+        );
+        assert!(fair.set_value(1_000_001).is_err());
+        assert!(fair.set_value(UNSET).is_err());
+        assert_eq!(fair.value(), before);
     }
 
     #[test]
