@@ -4,6 +4,7 @@
 //! * [`subject`]: Parkade and its rivals behind one trait, always monomorphised: the worker
 //!   loops are generic over the lock, so that each lock's fast path is inlined as in a user's
 //!   program.
+//! * [`variant`]: a subject with settings of its own, as `parkade bench --sweep` makes them.
 //! * [`harness`]: runs one scenario on one subject for a given time.
 //! * [`run`]: interleaves subjects round by round.
 //! * [`report`] and [`stats`]: the raw figures (the JSON schema) and what is made of them.
@@ -61,6 +62,7 @@ pub mod stats;
 pub mod subject;
 pub mod subjects;
 pub mod suites;
+pub mod variant;
 pub mod waits;
 pub mod work;
 

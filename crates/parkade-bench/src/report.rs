@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::scenario::{Mark, Role, Scenario};
-use crate::subject::SubjectId;
+use crate::variant::Variant;
 use crate::waits::{QuantilePoint, Waits, empty_histogram, quantile_points};
 
 /// The version of the schema; it grows whenever a field changes its meaning or goes away.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// A whole run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,8 +28,9 @@ pub struct Report {
     pub subjects: Vec<SubjectVersion>,
     /// Every scenario with every round.
     pub scenarios: Vec<ScenarioReport>,
-    /// The marks, if Parkade was measured against at least one rival.
-    pub verdict: Option<crate::stats::Verdict>,
+    /// The marks, if Parkade was measured against at least one rival: one verdict for each set of
+    /// settings it was measured with.
+    pub verdicts: Vec<crate::stats::Verdict>,
 }
 
 /// How a run was made.
@@ -50,8 +51,8 @@ pub struct Settings {
 /// A lock and its version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectVersion {
-    /// The lock.
-    pub name: SubjectId,
+    /// The lock, with the settings it has of its own.
+    pub name: Variant,
     /// Its version.
     pub version: String,
 }
@@ -69,7 +70,7 @@ pub struct ScenarioReport {
     pub role: Role,
     /// What it must reach.
     pub mark: Option<Mark>,
-    /// One cell for each lock, in the order of [`SubjectId::ALL`].
+    /// One cell for each lock, in the order of [`Report::subjects`].
     pub cells: Vec<Cell>,
 }
 
@@ -77,7 +78,7 @@ pub struct ScenarioReport {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cell {
     /// The lock.
-    pub subject: SubjectId,
+    pub subject: Variant,
     /// What each round gave. The same index in two cells means the same round.
     pub rounds: Vec<Round>,
     /// The distribution of waits over all rounds; empty for a single thread.
@@ -118,8 +119,13 @@ impl Round {
         self.ops as f64 / self.secs
     }
 
+    /// How many threads there were, with the hog.
+    pub(crate) fn threads(&self) -> usize {
+        self.per_thread.len() + usize::from(self.hog.is_some())
+    }
+
     /// All operations, the hog's included: the divisor of the costs per operation.
-    fn all_ops(&self) -> f64 {
+    pub(crate) fn all_ops(&self) -> f64 {
         (self.ops + self.hog.as_ref().map_or(0, |hog| hog.ops)).max(1) as f64
     }
 
@@ -147,13 +153,13 @@ impl Round {
 /// Rounds of one cell while they come in.
 #[derive(Debug)]
 pub(crate) struct CellInProgress {
-    subject: SubjectId,
+    subject: Variant,
     rounds: Vec<Round>,
     waits: Histogram<u64>,
 }
 
 impl CellInProgress {
-    pub(crate) fn new(subject: SubjectId) -> CellInProgress {
+    pub(crate) fn new(subject: Variant) -> CellInProgress {
         CellInProgress { subject, rounds: Vec::new(), waits: empty_histogram() }
     }
 
@@ -183,8 +189,9 @@ impl ScenarioReport {
         }
     }
 
-    /// The cell of a lock, if it was measured.
-    pub fn cell(&self, subject: SubjectId) -> Option<&Cell> {
+    /// The cell of a lock, if it was measured. Parkade has one for each set of settings.
+    pub fn cell(&self, subject: impl Into<Variant>) -> Option<&Cell> {
+        let subject = subject.into();
         self.cells.iter().find(|cell| cell.subject == subject)
     }
 }

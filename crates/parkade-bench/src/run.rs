@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::harness::{self, Limits};
+use crate::harness::{self, Limits, Measured};
 use crate::report::{CellInProgress, ScenarioReport};
 use crate::rng::Rng;
 use crate::scenario::Scenario;
-use crate::subject::SubjectId;
+use crate::variant::Variant;
 
 /// What to run.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct Plan {
     /// The scenarios, in the order of the report.
     pub scenarios: Vec<Scenario>,
     /// The locks.
-    pub subjects: Vec<SubjectId>,
+    pub subjects: Vec<Variant>,
     /// How long one round of one lock in one scenario lasts.
     pub time: Duration,
     /// Ends a round when every thread has done so many operations; then `time` is only a limit.
@@ -35,7 +35,7 @@ pub struct Step<'a> {
     /// The scenario about to run.
     pub scenario: &'a Scenario,
     /// The lock about to run; `None` when all locks of the scenario are done for this round.
-    pub subject: Option<SubjectId>,
+    pub subject: Option<&'a Variant>,
     /// How many steps with a lock came before, in the whole run.
     pub before: u64,
 }
@@ -57,11 +57,22 @@ impl Plan {
 
     /// Runs everything: in every round every scenario, in every scenario all locks in random
     /// order, so that whatever happens to the machine meanwhile happens to all of them.
-    pub fn run(&self, mut watcher: impl FnMut(Step<'_>)) -> Vec<ScenarioReport> {
+    pub fn run(&self, watcher: impl FnMut(Step<'_>)) -> Vec<ScenarioReport> {
+        self.run_with(watcher, |scenario, subject, limits| {
+            harness::measure(scenario, subject.subject(), limits)
+        })
+    }
+
+    /// As [`Plan::run`], with something else in the harness's place.
+    fn run_with(
+        &self,
+        mut watcher: impl FnMut(Step<'_>),
+        mut measure: impl FnMut(&Scenario, &Variant, Limits) -> Measured,
+    ) -> Vec<ScenarioReport> {
         let mut cells: Vec<Vec<CellInProgress>> = self
             .scenarios
             .iter()
-            .map(|_| self.subjects.iter().map(|&id| CellInProgress::new(id)).collect())
+            .map(|_| self.subjects.iter().cloned().map(CellInProgress::new).collect())
             .collect();
         let mut rng = Rng::new(self.seed);
         let mut before = 0;
@@ -75,11 +86,11 @@ impl Plan {
                 // The same random choices for all locks of a round.
                 let seed = rng.bits();
                 for index in order {
-                    let subject = self.subjects[index];
+                    let subject = &self.subjects[index];
                     tell(Some(subject), before);
                     let limits =
                         Limits { time: self.time, ops_per_thread: self.ops_per_thread, seed };
-                    let measured = harness::measure(scenario, subject, limits);
+                    let measured = subject.tuned(|| measure(scenario, subject, limits));
                     cells[index].push(measured.round, &measured.waits);
                     before += 1;
                 }
@@ -99,26 +110,106 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::{Mutex, PoisonError};
 
-    #[test]
-    fn every_cell_has_every_round_in_the_order_asked_for() {
-        let plan = Plan {
+    use parkade::tuning;
+
+    use super::*;
+    use crate::subject::{Subject, SubjectId};
+    use crate::variant::{ONE_TUNER, Tuned};
+
+    fn plan(subjects: Vec<Variant>) -> Plan {
+        Plan {
             scenarios: vec![crate::scenario::find("mixed-2").unwrap()],
-            subjects: vec![SubjectId::Std, SubjectId::ParkingLot012],
+            subjects,
             time: Duration::from_millis(5),
             ops_per_thread: None,
             rounds: 3,
             seed: 9,
-        };
+        }
+    }
+
+    fn sweep(values: &[u32]) -> Vec<Variant> {
+        let fair = |value: &u32| Tuned::new("fair_us", &value.to_string()).unwrap();
+        values.iter().map(|value| Variant::parkade(vec![fair(value)])).collect()
+    }
+
+    fn fair_us() -> u32 {
+        tuning::setting("fair_us").unwrap().value()
+    }
+
+    #[test]
+    fn every_cell_has_every_round_in_the_order_asked_for() {
+        let plan = plan(vec![SubjectId::Std.into(), SubjectId::ParkingLot012.into()]);
         assert_eq!(plan.duration(), Some(Duration::from_millis(30)));
         let mut steps = Vec::new();
-        let reports = plan.run(|step| steps.push((step.round, step.subject, step.before)));
+        let reports = plan.run(|step| steps.push((step.round, step.subject.cloned(), step.before)));
         assert_eq!(steps.len(), 9);
         assert_eq!(steps.last().unwrap().2, plan.steps());
         assert_eq!(reports.len(), 1);
-        let subjects: Vec<_> = reports[0].cells.iter().map(|cell| cell.subject).collect();
+        let subjects: Vec<_> = reports[0].cells.iter().map(|cell| cell.subject.clone()).collect();
         assert_eq!(subjects, plan.subjects);
         assert!(reports[0].cells.iter().all(|cell| cell.rounds.len() == 3));
+    }
+
+    /// A lock whose users note the fair interval that is in force.
+    enum Probe {}
+
+    static SEEN: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+    impl Subject for Probe {
+        const ID: SubjectId = SubjectId::Parkade;
+        type Lock = Mutex<u64>;
+
+        fn new(value: u64) -> Self::Lock {
+            Mutex::new(value)
+        }
+
+        fn with<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> R {
+            SEEN.lock().unwrap().push(fair_us());
+            section(&mut lock.lock().unwrap())
+        }
+
+        fn try_with<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R> {
+            lock.try_lock().ok().map(|mut value| section(&mut value))
+        }
+    }
+
+    #[test]
+    fn a_swept_lock_runs_with_its_setting_and_its_rivals_without() {
+        let _alone = ONE_TUNER.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = fair_us();
+        let mut subjects = sweep(&[111, 222]);
+        subjects.push(SubjectId::Std.into());
+        let mut order = Vec::new();
+        plan(subjects.clone()).run_with(
+            |step| assert!(fair_us() == before, "{step:?}"),
+            |scenario, subject, limits| {
+                SEEN.lock().unwrap().clear();
+                let measured = harness::measure_as::<Probe>(scenario, limits);
+                let mut seen = std::mem::take(&mut *SEEN.lock().unwrap());
+                seen.dedup();
+                let own = subject.tuning().first().map_or(before, |tuned| tuned.value());
+                assert_eq!(seen, [own], "{subject}");
+                order.push(subject.clone());
+                measured
+            },
+        );
+        assert_eq!(fair_us(), before);
+        // Round by round: each of them in every round.
+        for round in order.chunks(subjects.len()) {
+            assert!(subjects.iter().all(|subject| round.contains(subject)), "{round:?}");
+        }
+    }
+
+    #[test]
+    fn a_round_that_panics_leaves_the_settings_as_they_were() {
+        let _alone = ONE_TUNER.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = fair_us();
+        let run = || plan(sweep(&[111])).run_with(|_| (), |_, _, _| panic!("at {}", fair_us()));
+        let panic = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        assert_eq!(*panic.downcast::<String>().unwrap(), "at 111");
+        assert_eq!(fair_us(), before);
     }
 }

@@ -95,6 +95,8 @@ pub struct Mark {
     pub throughput: f64,
     /// Longest wait allowed, in parts of the fairest rival's; none for a single thread.
     pub wait: Option<f64>,
+    /// Most spread between threads allowed; none where threads need not get the same.
+    pub spread: Option<f64>,
 }
 
 impl Scenario {
@@ -118,11 +120,13 @@ impl Scenario {
         match self.role {
             Role::Scaling | Role::Custom => None,
             // At most 0.75x the time.
-            Role::Cost => Some(Mark { throughput: 1.0 / 0.75, wait: None }),
+            Role::Cost => Some(Mark { throughput: 1.0 / 0.75, wait: None, spread: None }),
             Role::Mark => Some(Mark {
                 // In hog loops the rest of the throughput is somebody's starvation.
                 throughput: if self.name.starts_with("short-") { 0.97 } else { 1.0 },
                 wait: (self.threads > 1).then_some(1.0),
+                // Long sections: who is passed over misses much.
+                spread: matches!(self.shape, Shape::SleepInside { .. }).then_some(0.1),
             }),
         }
     }
@@ -285,5 +289,7 @@ mod tests {
         assert_eq!(find("short-16").unwrap().mark().unwrap().throughput, 0.97);
         assert_eq!(find("uncontended").unwrap().mark().unwrap().wait, None);
         assert_eq!(find("mixed-64").unwrap().mark(), None);
+        assert_eq!(find("long-8").unwrap().mark().unwrap().spread, Some(0.1));
+        assert_eq!(find("mixed-8").unwrap().mark().unwrap().spread, None);
     }
 }

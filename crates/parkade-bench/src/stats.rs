@@ -1,10 +1,12 @@
 //! What is made of the rounds: medians, ratios to rivals, marks.
 
-use serde::{Deserialize, Serialize};
+mod verdict;
+
+pub use verdict::{MarkResult, Measure, Overall, Verdict};
 
 use crate::report::{Cell, Round, ScenarioReport};
-use crate::scenario::{Mark, Role};
 use crate::subject::SubjectId;
+use crate::variant::Variant;
 use crate::waits::Waits;
 
 /// The middle value, or the mean of the two in the middle; `None` of nothing.
@@ -47,7 +49,7 @@ pub fn geometric_mean(values: &[f64]) -> Option<f64> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellSummary {
     /// The lock.
-    pub subject: SubjectId,
+    pub subject: Variant,
     /// Operations per second, without the hog's.
     pub ops_per_sec: f64,
     /// The slowest thread's operations per second.
@@ -66,8 +68,29 @@ pub struct CellSummary {
     pub waits: Option<WaitSummary>,
     /// The hog.
     pub hog: Option<HogSummary>,
-    /// Throughput in parts of the best rival's of the same round.
-    pub ratio: Option<f64>,
+    /// The same beside the rivals'.
+    pub ratios: Ratios,
+    /// Its hog gets less than half of what parking_lot 0.12 gives its hog: the throughput was
+    /// bought.
+    pub starves_hog: bool,
+}
+
+/// A lock's figures in parts of its rivals'. All but the longest wait are medians of ratios within
+/// rounds; none without a rival, or where there is nothing to measure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratios {
+    /// Throughput, to the best rival's of the round.
+    pub throughput: Option<f64>,
+    /// Longest wait, to the fairest rival's. Both count as [`WaitSummary::resolution`] if they are
+    /// shorter.
+    pub wait: Option<f64>,
+    /// Processor time per operation, to that of the rival with the most throughput in the round.
+    pub cpu: Option<f64>,
+    /// Processor time per operation, to the least of any rival that counts.
+    pub cpu_least: Option<f64>,
+    /// Context switches per operation, to parking_lot 0.13's. Up to one switch for each thread of
+    /// the round tells nothing: such counts are equal.
+    pub switches: Option<f64>,
 }
 
 /// Waits in nanoseconds, as medians of rounds.
@@ -117,55 +140,58 @@ pub struct ScenarioSummary {
     /// The rival with the shortest longest wait among those with at least half of the best
     /// rival's throughput.
     pub fairest_rival: Option<SubjectId>,
-    /// Parkade's longest wait in parts of the fairest rival's. Both count as
-    /// [`WaitSummary::resolution`] if they are shorter.
-    pub wait_ratio: Option<f64>,
     /// Rivals that do not count, because they starve the hog.
     pub disregarded: Vec<SubjectId>,
-    /// Whether Parkade itself starves the hog.
-    pub parkade_starves_hog: bool,
 }
 
 impl ScenarioSummary {
     /// Compares the locks of a scenario.
     pub fn of(report: &ScenarioReport) -> ScenarioSummary {
         let starving = starving(report);
-        let rivals: Vec<&Cell> = report
+        let (disregarded, rivals): (Vec<&Cell>, Vec<&Cell>) = report
             .cells
             .iter()
-            .filter(|cell| cell.subject != SubjectId::Parkade && !starving.contains(&cell.subject))
-            .collect();
-        let cells: Vec<CellSummary> =
-            report.cells.iter().filter_map(|cell| summarize(cell, &rivals)).collect();
+            .filter(|cell| cell.subject.is_rival())
+            .partition(|cell| starving.contains(&&cell.subject));
+        let switches = report.cell(SubjectId::ParkingLot013);
+        let mut cells: Vec<CellSummary> =
+            report.cells.iter().filter_map(|cell| summarize(cell, &rivals, switches)).collect();
         let counted = || cells.iter().filter(|c| rivals.iter().any(|r| r.subject == c.subject));
         let best = counted().max_by(|a, b| a.ops_per_sec.total_cmp(&b.ops_per_sec));
-        let longest = |cell: &CellSummary| cell.waits.map(|waits| (waits.comparable(), waits.max));
         let fairest = best.and_then(|best| {
             counted()
                 .filter(|cell| cell.ops_per_sec >= best.ops_per_sec / 2.0)
-                .filter_map(|cell| Some((cell.subject, longest(cell)?)))
-                .min_by(|a, b| a.1.0.total_cmp(&b.1.0).then(a.1.1.total_cmp(&b.1.1)))
+                .filter_map(|cell| Some((cell.subject.subject(), cell.waits?)))
+                .min_by(|(_, a), (_, b)| {
+                    a.comparable().total_cmp(&b.comparable()).then(a.max.total_cmp(&b.max))
+                })
         });
-        let ours = cells.iter().find(|cell| cell.subject == SubjectId::Parkade).and_then(longest);
+        let best_rival = best.map(|cell| cell.subject.subject());
+        for cell in &mut cells {
+            let wait = |(_, theirs): (_, WaitSummary)| {
+                Some(cell.waits?.comparable() / theirs.comparable())
+            };
+            cell.ratios.wait = fairest.and_then(wait);
+            cell.starves_hog = starving.contains(&&cell.subject);
+        }
         ScenarioSummary {
-            best_rival: best.map(|cell| cell.subject),
+            best_rival,
             fairest_rival: fairest.map(|(subject, _)| subject),
-            wait_ratio: ours.zip(fairest).map(|(ours, (_, theirs))| ours.0 / theirs.0),
-            parkade_starves_hog: starving.contains(&SubjectId::Parkade),
-            disregarded: starving.into_iter().filter(|&id| id != SubjectId::Parkade).collect(),
+            disregarded: disregarded.into_iter().map(|cell| cell.subject.subject()).collect(),
             cells,
         }
     }
 
     /// The figures of a lock.
-    pub fn cell(&self, subject: SubjectId) -> Option<&CellSummary> {
+    pub fn cell(&self, subject: impl Into<Variant>) -> Option<&CellSummary> {
+        let subject = subject.into();
         self.cells.iter().find(|cell| cell.subject == subject)
     }
 }
 
 /// The locks whose hog gets less than half of what parking_lot 0.12 gives its hog. Nobody, if
 /// there is no hog or no parking_lot 0.12.
-fn starving(report: &ScenarioReport) -> Vec<SubjectId> {
+fn starving(report: &ScenarioReport) -> Vec<&Variant> {
     let hog = |cell: &Cell| median(cell.rounds.iter().filter_map(Round::hog_ops_per_sec));
     let Some(yardstick) = report.cell(SubjectId::ParkingLot012).and_then(hog) else {
         return Vec::new();
@@ -174,29 +200,70 @@ fn starving(report: &ScenarioReport) -> Vec<SubjectId> {
         .cells
         .iter()
         .filter(|cell| hog(cell).is_some_and(|ops| ops < yardstick / 2.0))
-        .map(|cell| cell.subject)
+        .map(|cell| &cell.subject)
         .collect()
 }
 
-/// The median over rounds of `cell`'s throughput in parts of the best rival's in that round.
-fn ratio(cell: &Cell, rivals: &[&Cell]) -> Option<f64> {
+/// The median over rounds of `of`, which is given a round of `cell` and the same of all `rivals`.
+fn over_rounds(
+    cell: &Cell,
+    rivals: &[&Cell],
+    of: impl Fn(&Round, &[&Round]) -> Option<f64>,
+) -> Option<f64> {
     median(cell.rounds.iter().enumerate().filter_map(|(index, round)| {
-        let best = rivals
-            .iter()
-            .filter_map(|rival| rival.rounds.get(index))
-            .map(Round::ops_per_sec)
-            .max_by(f64::total_cmp)?;
-        (best > 0.0).then(|| round.ops_per_sec() / best)
+        let theirs: Vec<&Round> =
+            rivals.iter().filter_map(|rival| rival.rounds.get(index)).collect();
+        of(round, &theirs)
     }))
 }
 
-fn summarize(cell: &Cell, rivals: &[&Cell]) -> Option<CellSummary> {
+/// `ours` in parts of `theirs`.
+fn part(ours: f64, theirs: f64) -> Option<f64> {
+    (theirs > 0.0).then(|| ours / theirs)
+}
+
+fn best<'a>(rounds: &[&'a Round]) -> Option<&'a Round> {
+    rounds.iter().copied().max_by(|a, b| a.ops_per_sec().total_cmp(&b.ops_per_sec()))
+}
+
+/// Context switches per operation of one round beside those of another; see [`Ratios::switches`].
+fn switches_ratio(ours: &Round, theirs: &Round) -> Option<f64> {
+    let (our_count, their_count) = (ours.context_switches?, theirs.context_switches?);
+    let silence = ours.threads() as u64;
+    if our_count.max(their_count) <= silence {
+        return Some(1.0);
+    }
+    let per_op = |round: &Round, count: u64| count.max(silence) as f64 / round.all_ops();
+    part(per_op(ours, our_count), per_op(theirs, their_count))
+}
+
+fn ratios(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Ratios {
+    Ratios {
+        throughput: over_rounds(cell, rivals, |ours, theirs| {
+            part(ours.ops_per_sec(), best(theirs)?.ops_per_sec())
+        }),
+        wait: None,
+        cpu: over_rounds(cell, rivals, |ours, theirs| {
+            part(ours.cpu_ns_per_op()?, best(theirs)?.cpu_ns_per_op()?)
+        }),
+        cpu_least: over_rounds(cell, rivals, |ours, theirs| {
+            let all = theirs.iter().filter_map(|round| round.cpu_ns_per_op());
+            part(ours.cpu_ns_per_op()?, all.min_by(f64::total_cmp)?)
+        }),
+        switches: switches.and_then(|reference| {
+            over_rounds(cell, &[reference], |ours, theirs| switches_ratio(ours, theirs.first()?))
+        }),
+    }
+}
+
+/// A lock's figures, but for what takes all locks' summaries: who is fairest, who starves a hog.
+fn summarize(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Option<CellSummary> {
     let over = |of: &dyn Fn(&Round) -> Option<f64>| median(cell.rounds.iter().filter_map(of));
     let rate = |pick: fn(std::slice::Iter<'_, u64>) -> Option<&u64>| {
         over(&|round| pick(round.per_thread.iter()).map(|&ops| ops as f64 / round.secs))
     };
     Some(CellSummary {
-        subject: cell.subject,
+        subject: cell.subject.clone(),
         ops_per_sec: over(&|round| Some(round.ops_per_sec()))?,
         slowest: rate(|threads| threads.min())?,
         fastest: rate(|threads| threads.max())?,
@@ -213,7 +280,8 @@ fn summarize(cell: &Cell, rivals: &[&Cell]) -> Option<CellSummary> {
         hog: over(&Round::hog_ops_per_sec)
             .zip(over(&Round::hog_share))
             .map(|(ops_per_sec, share)| HogSummary { ops_per_sec, share }),
-        ratio: ratio(cell, rivals),
+        ratios: ratios(cell, rivals, switches),
+        starves_hog: false,
     })
 }
 
@@ -235,81 +303,6 @@ fn summarize_waits(cell: &Cell) -> Option<WaitSummary> {
             .map(|w| w.max_ns as f64)
             .fold(0.0, f64::max),
         resolution: over(&|w| w.resolution_ns as f64)?,
-    })
-}
-
-/// How Parkade did against the marks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// Every judged scenario.
-    pub results: Vec<MarkResult>,
-    /// Geometric mean of the throughput ratios of the [`Role::Mark`] scenarios.
-    pub geometric_mean: Option<f64>,
-    /// The least of those ratios and where it is.
-    pub minimum: Option<(String, f64)>,
-}
-
-/// One scenario's mark and what was reached.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MarkResult {
-    /// The scenario.
-    pub scenario: String,
-    /// What its figures are for.
-    pub role: Role,
-    /// What it must reach.
-    pub mark: Mark,
-    /// Throughput in parts of the best rival's.
-    pub throughput: f64,
-    /// Who that is.
-    pub best_rival: SubjectId,
-    /// Longest wait in parts of the fairest rival's.
-    pub wait: Option<f64>,
-    /// Who that is.
-    pub fairest_rival: Option<SubjectId>,
-    /// The throughput does not count, because it was bought by starving the hog.
-    pub starves_hog: bool,
-}
-
-impl MarkResult {
-    /// Whether the throughput reaches the mark.
-    pub fn throughput_reached(&self) -> bool {
-        self.throughput >= self.mark.throughput && !self.starves_hog
-    }
-
-    /// Whether the longest wait keeps to the mark; true where there is none.
-    pub fn wait_reached(&self) -> bool {
-        self.wait.zip(self.mark.wait).is_none_or(|(wait, mark)| wait <= mark)
-    }
-}
-
-impl Verdict {
-    /// Judges a run. `None` if nothing in it can be judged.
-    pub fn of(scenarios: &[ScenarioReport]) -> Option<Verdict> {
-        let results: Vec<MarkResult> = scenarios.iter().filter_map(judge).collect();
-        if results.is_empty() {
-            return None;
-        }
-        let judged = || results.iter().filter(|result| result.role == Role::Mark);
-        let ratios: Vec<f64> = judged().map(|result| result.throughput).collect();
-        let minimum = judged()
-            .min_by(|a, b| a.throughput.total_cmp(&b.throughput))
-            .map(|result| (result.scenario.clone(), result.throughput));
-        Some(Verdict { geometric_mean: geometric_mean(&ratios), minimum, results })
-    }
-}
-
-fn judge(report: &ScenarioReport) -> Option<MarkResult> {
-    let mark = report.mark?;
-    let summary = ScenarioSummary::of(report);
-    Some(MarkResult {
-        scenario: report.name.clone(),
-        role: report.role,
-        mark,
-        throughput: summary.cell(SubjectId::Parkade)?.ratio?,
-        best_rival: summary.best_rival?,
-        wait: summary.wait_ratio,
-        fairest_rival: summary.fairest_rival,
-        starves_hog: summary.parkade_starves_hog,
     })
 }
 

@@ -18,7 +18,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Bench(bench::args::Args),
+    Bench(Box<bench::args::Args>),
     /// Keeps a processor busy until its input ends.
     #[command(name = bench::noise::COMMAND, hide = true)]
     Noise,
@@ -26,7 +26,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Bench(args) => bench::run(args),
+        Command::Bench(args) => bench::run(*args),
         Command::Noise => {
             bench::noise::make();
             Ok(())

@@ -50,6 +50,10 @@ fn wrong_names_end_with_2_and_the_right_names() {
         (["--secs", "0"], "not in 0.001..=3600"),
         (["--rounds", "0"], "not in 1..=1000"),
         (["--work-inside", "3"], "--suite"),
+        (["--sweep", "spin=3"], "there are spin_ns, fair_us"),
+        (["--sweep", "fair_us=0"], "from 1 to 1000000"),
+        (["--sweep", "spin_ns"], "PARAM=VALUE"),
+        (["--scatter", "x.png"], "ends in .svg"),
     ] {
         let output = bench(&args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
@@ -62,8 +66,14 @@ fn wrong_names_end_with_2_and_the_right_names() {
 fn a_report_that_cannot_be_written_fails_before_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let missing = path(dir.path(), "missing/report.json");
+    let picture = path(dir.path(), "missing/report.svg");
     let directory = dir.path().to_str().unwrap().to_owned();
-    for (flag, target) in [("--json", &missing), ("--html", &missing), ("--json", &directory)] {
+    for (flag, target) in [
+        ("--json", &missing),
+        ("--html", &missing),
+        ("--scatter", &picture),
+        ("--json", &directory),
+    ] {
         let output = bench(&["--quick", flag, target]);
         assert_eq!(output.status.code(), Some(1));
         let message = stderr(&output);
@@ -79,6 +89,7 @@ fn a_report_that_cannot_be_written_fails_before_the_run() {
 fn a_short_run_writes_both_reports() {
     let dir = tempfile::tempdir().unwrap();
     let (json, html) = (path(dir.path(), "x.json"), path(dir.path(), "x.html"));
+    let svg = path(dir.path(), "x.svg");
     std::fs::write(&json, "an older report").unwrap();
     let output = bench(&[
         "--scenario",
@@ -92,13 +103,15 @@ fn a_short_run_writes_both_reports() {
         &json,
         "--html",
         &html,
+        "--scatter",
+        &svg,
     ]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stdout(&output).contains("geometric mean"), "{}", stdout(&output));
     assert!(stderr(&output).contains("round 2/2: hog-6 done"), "{}", stderr(&output));
 
     let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
-    assert_eq!(report["schema"], 1);
+    assert_eq!(report["schema"], 2);
     assert_eq!(report["settings"]["noise"], true);
     let subjects = report["subjects"].as_array().unwrap();
     assert!(subjects.iter().any(|s| s["name"] == "saa" && s["version"] == "5.6.2"));
@@ -115,7 +128,13 @@ fn a_short_run_writes_both_reports() {
             assert!(rounds.iter().all(|round| round["secs"].as_f64().unwrap() >= 0.02));
         }
     }
-    assert_eq!(report["verdict"]["results"].as_array().unwrap().len(), 3);
+    let verdicts = report["verdicts"].as_array().unwrap();
+    assert_eq!((verdicts.len(), &verdicts[0]["subject"]), (1, &Value::from("parkade")));
+    assert_eq!(verdicts[0]["results"].as_array().unwrap().len(), 3);
+    for measure in ["throughput", "cpu", "cpu-least", "switches"] {
+        let overall = verdicts[0]["overall"].as_array().unwrap();
+        assert!(overall.iter().any(|o| o["measure"] == measure), "no {measure} in {overall:?}");
+    }
 
     let page = std::fs::read_to_string(&html).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
@@ -124,8 +143,53 @@ fn a_short_run_writes_both_reports() {
         assert!(!page.contains(elsewhere), "the page needs {elsewhere}");
     }
     assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
+
+    let picture = std::fs::read_to_string(&svg).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.ends_with("</svg>\n"));
+    assert!(picture.contains("prefers-color-scheme: dark") && !picture.contains("var("));
+    assert!(!picture.contains("NaN") && !picture.contains("inf"), "a figure is missing");
+    // A panel for every scenario with waits, in it a mark for every lock; one more in the legend.
+    assert_eq!(headings(&picture), ["mixed-2", "hog-6"]);
+    assert_eq!(picture.matches("class=\"mark ").count(), 3 * subjects.len());
     // Nothing is left of the temporary files.
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 3);
+}
+
+/// The panels of a picture.
+fn headings(picture: &str) -> Vec<&str> {
+    let text = |tag: &'_ str| tag.contains("\"heading\"");
+    let tags = picture.split("<text ").skip(1).filter(|tag| text(tag));
+    tags.filter_map(|tag| tag.split(['>', '<']).nth(1)).map(str::trim).collect()
+}
+
+#[test]
+fn swept_settings_are_locks_of_their_own_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let [json, html, svg] = ["x.json", "x.html", "x.svg"].map(|name| path(dir.path(), name));
+    let run = ["--scenario", "mixed-2,long-8", "--secs", "0.02", "--rounds", "2"];
+    let swept = ["--sweep", "spin_ns=0,3000", "--sweep", "fair_us=7", "--lock", "std"];
+    let files = ["--json", &json, "--html", &html, "--scatter", &svg];
+    let output = bench(&[&run[..], &swept, &files].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let names = ["parkade spin_ns=0 fair_us=7", "parkade spin_ns=3000 fair_us=7"];
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
+    let subjects = |of: &Value, name: &str| -> Vec<String> {
+        let all = of.as_array().unwrap().iter();
+        all.map(|one| one[name].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(subjects(&report["subjects"], "name"), [names[0], names[1], "std"]);
+    assert_eq!(subjects(&report["verdicts"], "subject"), names);
+    for scenario in report["scenarios"].as_array().unwrap() {
+        assert_eq!(subjects(&scenario["cells"], "subject"), [names[0], names[1], "std"]);
+    }
+    let (page, picture) =
+        (std::fs::read_to_string(&html).unwrap(), std::fs::read_to_string(&svg).unwrap());
+    for name in names {
+        for (what, text) in [("table", &stdout(&output)), ("page", &page), ("picture", &picture)] {
+            assert!(text.contains(name), "{name} is not in the {what}");
+        }
+    }
+    assert!(stdout(&output).contains("The settings side by side"), "{}", stdout(&output));
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub enum Completion {
 
 /// Runs `scenario` on `subject`.
 pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measured {
-    with_subject!(subject, S => run::<S>(scenario, limits))
+    with_subject!(subject, S => measure_as::<S>(scenario, limits))
 }
 
 /// What the threads of a run share besides the locks.
@@ -85,7 +85,8 @@ impl Stage {
     }
 }
 
-fn run<S: Subject>(scenario: &Scenario, limits: Limits) -> Measured {
+/// As [`measure`], for a subject known to the compiler.
+pub(crate) fn measure_as<S: Subject>(scenario: &Scenario, limits: Limits) -> Measured {
     let clock = Clock::get();
     let count = match scenario.shape {
         Shape::Many { locks } => locks,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::report::Hog;
+use crate::scenario::Role;
 
 fn round(per_thread: &[u64], max_ns: u64) -> Round {
     Round {
@@ -25,8 +26,8 @@ fn round(per_thread: &[u64], max_ns: u64) -> Round {
     }
 }
 
-fn cell(subject: SubjectId, rounds: Vec<Round>) -> Cell {
-    Cell { subject, rounds, wait_quantiles: Vec::new() }
+fn cell(subject: impl Into<Variant>, rounds: Vec<Round>) -> Cell {
+    Cell { subject: subject.into(), rounds, wait_quantiles: Vec::new() }
 }
 
 fn scenario(name: &str, cells: Vec<Cell>) -> ScenarioReport {
@@ -37,6 +38,17 @@ fn scenario(name: &str, cells: Vec<Cell>) -> ScenarioReport {
 fn with_hog(mut round: Round, hog_ops: u64) -> Round {
     round.hog = Some(Hog { ops: hog_ops, held_secs: 0.5 });
     round
+}
+
+fn wait_ratio(summary: &ScenarioSummary) -> Option<f64> {
+    summary.cell(SubjectId::Parkade).unwrap().ratios.wait
+}
+
+/// The only verdict of a run with one kind of Parkade.
+fn verdict(reports: &[ScenarioReport]) -> Verdict {
+    let mut all = Verdict::all(reports);
+    assert_eq!(all.len(), 1);
+    all.remove(0)
 }
 
 #[test]
@@ -78,7 +90,7 @@ fn the_ratio_is_the_median_of_ratios_within_rounds() {
     );
     let summary = ScenarioSummary::of(&report);
     // 1.2, 0.5 and 1.5.
-    assert_eq!(summary.cell(SubjectId::Parkade).unwrap().ratio, Some(1.2));
+    assert_eq!(summary.cell(SubjectId::Parkade).unwrap().ratios.throughput, Some(1.2));
     assert_eq!(summary.best_rival, Some(SubjectId::Std));
 }
 
@@ -96,8 +108,8 @@ fn the_fairest_rival_needs_half_of_the_best_throughput() {
     let summary = ScenarioSummary::of(&report);
     assert_eq!(summary.best_rival, Some(SubjectId::Std));
     assert_eq!(summary.fairest_rival, Some(SubjectId::Usync));
-    assert_eq!(summary.wait_ratio, Some(1.2));
-    let verdict = Verdict::of(&[report]).unwrap();
+    assert_eq!(wait_ratio(&summary), Some(1.2));
+    let verdict = verdict(&[report]);
     assert!(verdict.results[0].throughput_reached());
     assert!(!verdict.results[0].wait_reached());
 }
@@ -117,8 +129,10 @@ fn who_starves_the_hog_does_not_count() {
     assert_eq!(summary.disregarded, [SubjectId::Usync]);
     assert_eq!(summary.best_rival, Some(SubjectId::ParkingLot013));
     assert_eq!(summary.fairest_rival, Some(SubjectId::ParkingLot013));
-    assert!(!summary.parkade_starves_hog);
-    assert_eq!(summary.cell(SubjectId::Usync).unwrap().ratio, Some(10.0));
+    assert!(!summary.cell(SubjectId::Parkade).unwrap().starves_hog);
+    let usync = summary.cell(SubjectId::Usync).unwrap();
+    assert!(usync.starves_hog);
+    assert_eq!(usync.ratios.throughput, Some(10.0));
 }
 
 #[test]
@@ -130,9 +144,11 @@ fn parkade_gets_no_mark_for_starving_the_hog() {
             cell(SubjectId::ParkingLot012, vec![with_hog(round(&[80], 9), 1000)]),
         ],
     );
-    let verdict = Verdict::of(&[report]).unwrap();
+    let verdict = verdict(&[report]);
     assert_eq!(verdict.results[0].throughput, 1.25);
     assert!(!verdict.results[0].throughput_reached());
+    assert_eq!(verdict.overall(Measure::Throughput), None);
+    assert_eq!(verdict.overall(Measure::Cpu), None);
 }
 
 #[test]
@@ -154,8 +170,8 @@ fn summaries() {
     let waits = std.waits.unwrap();
     assert_eq!((waits.max, waits.max_of_all), (7.0, 100.0));
     // The best rival measured against itself.
-    assert_eq!(std.ratio, Some(1.0));
-    assert_eq!(Verdict::of(&[report]), None);
+    assert_eq!(std.ratios.throughput, Some(1.0));
+    assert_eq!(Verdict::all(&[report]), []);
 }
 
 #[test]
@@ -169,16 +185,17 @@ fn the_verdict_sums_up_marks_only() {
             ],
         )
     };
-    let verdict = Verdict::of(&[
+    let verdict = verdict(&[
         pair("empty-loop", 1000, 100),
         pair("uncontended", 200, 100),
         pair("mixed-2", 50, 100),
         pair("mixed-64", 1, 100),
-    ])
-    .unwrap();
+    ]);
     assert_eq!(verdict.results.len(), 3);
-    assert_eq!(verdict.minimum, Some(("mixed-2".into(), 0.5)));
-    assert!((verdict.geometric_mean.unwrap() - 1.0).abs() < 1e-12);
+    let throughput = verdict.overall(Measure::Throughput).unwrap();
+    assert_eq!((&*throughput.worst, throughput.worst_value), ("mixed-2", 0.5));
+    assert!((throughput.value - 1.0).abs() < 1e-12);
+    assert_eq!((throughput.scenarios, throughput.reached), (2, false));
     assert!(verdict.results[0].throughput_reached());
 }
 
@@ -199,5 +216,107 @@ fn longest_waits_below_the_resolution_are_equal() {
     );
     let summary = ScenarioSummary::of(&report);
     assert_eq!(summary.fairest_rival, Some(SubjectId::Std));
-    assert_eq!(summary.wait_ratio, Some(1.0));
+    assert_eq!(wait_ratio(&summary), Some(1.0));
+}
+
+/// A round of `ops` operations that cost this much processor time and so many switches.
+fn costly(ops: u64, cpu_secs: f64, switches: u64) -> Round {
+    let costs =
+        |round| Round { cpu_secs: Some(cpu_secs), context_switches: Some(switches), ..round };
+    costs(round(&[ops / 2, ops - ops / 2], 9))
+}
+
+#[test]
+fn costs_are_compared_with_the_best_rival_s_of_the_round() {
+    let report = scenario(
+        "mixed-2",
+        vec![
+            cell(SubjectId::Parkade, vec![costly(100, 3.0, 0), costly(100, 3.0, 0)]),
+            // The best in the first round.
+            cell(SubjectId::Std, vec![costly(100, 2.0, 0), costly(50, 1.0, 0)]),
+            // The best in the second; in both it takes the least for an operation.
+            cell(SubjectId::Usync, vec![costly(80, 0.8, 0), costly(100, 1.0, 0)]),
+        ],
+    );
+    let summary = ScenarioSummary::of(&report);
+    let ours = summary.cell(SubjectId::Parkade).unwrap().ratios;
+    // 1.5 and 3.
+    assert_eq!(ours.cpu, Some(2.25));
+    assert!((ours.cpu_least.unwrap() - 3.0).abs() < 1e-12);
+    assert_eq!(ours.switches, None, "no parking_lot 0.13");
+    let verdict = verdict(&[report]);
+    assert_eq!(verdict.overall(Measure::Cpu).unwrap().value, 2.25);
+    assert!(!verdict.overall(Measure::Cpu).unwrap().reached);
+    assert_eq!(verdict.overall(Measure::CpuLeast).unwrap().mark, None);
+    assert_eq!(verdict.overall(Measure::Switches), None);
+    assert_eq!(verdict.overall(Measure::Spread), None);
+}
+
+#[test]
+fn switches_are_compared_with_parking_lot_0_13_s() {
+    let report = |ours: Round, theirs: Round| {
+        let parking_lot = cell(SubjectId::ParkingLot013, vec![theirs]);
+        scenario("mixed-2", vec![cell(SubjectId::Parkade, vec![ours]), parking_lot])
+    };
+    let compare = |ours, theirs| {
+        let summary = ScenarioSummary::of(&report(ours, theirs));
+        summary.cell(SubjectId::Parkade).unwrap().ratios.switches
+    };
+    assert_eq!(compare(costly(200, 1.0, 100), costly(100, 1.0, 20)), Some(2.5));
+    // Two threads: up to two switches are nothing, so that neither side is 0 or infinite.
+    assert_eq!(compare(costly(100, 1.0, 2), costly(100, 1.0, 0)), Some(1.0));
+    assert_eq!(compare(costly(100, 1.0, 10), costly(100, 1.0, 0)), Some(5.0));
+    assert_eq!(compare(costly(100, 1.0, 0), costly(100, 1.0, 8)), Some(0.25));
+
+    let alone = scenario(
+        "uncontended",
+        vec![
+            cell(SubjectId::Parkade, vec![costly(100, 1.0, 100)]),
+            cell(SubjectId::ParkingLot013, vec![costly(100, 1.0, 2)]),
+        ],
+    );
+    let verdict = verdict(&[alone, report(costly(100, 1.0, 10), costly(100, 1.0, 40))]);
+    let switches = verdict.overall(Measure::Switches).unwrap();
+    assert_eq!((switches.value, switches.scenarios, switches.reached), (0.25, 1, true));
+}
+
+#[test]
+fn spread_is_judged_in_long_sections_only() {
+    let report = |name| {
+        let ours = cell(SubjectId::Parkade, vec![round(&[80, 120], 9)]);
+        scenario(name, vec![ours, cell(SubjectId::Std, vec![round(&[50, 50], 9)])])
+    };
+    let verdict = verdict(&[report("mixed-8"), report("long-8")]);
+    assert_eq!(verdict.results[0].mark.spread, None);
+    let spread = verdict.overall(Measure::Spread).unwrap();
+    assert_eq!((&*spread.worst, spread.value, spread.reached), ("long-8", 0.2, false));
+    assert_eq!(verdict.results[0].role, Role::Mark);
+}
+
+#[test]
+fn every_set_of_settings_is_judged_alone_and_none_is_a_rival() {
+    let tuned = |text: &str| Variant::parkade(vec![text.parse().unwrap()]);
+    let report = scenario(
+        "mixed-8",
+        vec![
+            cell(tuned("spin_ns=0"), vec![round(&[90, 90], 100)]),
+            cell(tuned("spin_ns=9"), vec![round(&[50, 50], 400)]),
+            cell(SubjectId::Std, vec![round(&[60, 60], 200)]),
+        ],
+    );
+    let summary = ScenarioSummary::of(&report);
+    assert_eq!(summary.best_rival, Some(SubjectId::Std));
+    assert_eq!(summary.fairest_rival, Some(SubjectId::Std));
+    let verdicts = Verdict::all(&[report]);
+    let judged: Vec<_> = verdicts
+        .iter()
+        .map(|v| (v.subject.to_string(), v.results[0].throughput, v.results[0].wait))
+        .collect();
+    assert_eq!(
+        judged,
+        [
+            ("parkade spin_ns=0".to_owned(), 1.5, Some(0.5)),
+            ("parkade spin_ns=9".to_owned(), 100.0 / 120.0, Some(2.0)),
+        ]
+    );
 }

@@ -6,6 +6,7 @@ use crate::report::ScenarioReport;
 use crate::scenario::{self, Scenario};
 use crate::stats::{CellSummary, ScenarioSummary};
 use crate::subject::SubjectId;
+use crate::variant::Variant;
 
 /// The suite's scenarios.
 pub fn scenarios() -> Vec<Scenario> {
@@ -24,8 +25,8 @@ pub struct Finding {
     pub published: &'static str,
     /// The same figure here: std against parking_lot 0.12. None if one of them was not measured.
     pub here: Option<Figure>,
-    /// The same figure with Parkade in parking_lot's place.
-    pub parkade: Option<Figure>,
+    /// The same figure with Parkade in parking_lot's place, for each of its variants.
+    pub parkade: Vec<Option<Figure>>,
 }
 
 /// A figure of a finding.
@@ -39,22 +40,22 @@ pub enum Figure {
     Gain(f64),
 }
 
-/// The article's findings, measured again.
-pub fn findings(reports: &[ScenarioReport]) -> Vec<Finding> {
+/// The article's findings, measured again; the `variants` are Parkade's.
+pub fn findings(reports: &[ScenarioReport], variants: &[&Variant]) -> Vec<Finding> {
     let summaries: Vec<(&str, ScenarioSummary)> =
         reports.iter().map(|report| (&*report.name, ScenarioSummary::of(report))).collect();
     let finding =
         |what, published, scenario: &str, figure: fn(&CellSummary, &CellSummary) -> Figure| {
             let summary = summaries.iter().find(|(name, _)| *name == scenario).map(|(_, s)| s);
-            let against = |other| {
+            let against = |other: Variant| {
                 let summary = summary?;
                 Some(figure(summary.cell(SubjectId::Std)?, summary.cell(other)?))
             };
             Finding {
                 what,
                 published,
-                here: against(SubjectId::ParkingLot012),
-                parkade: against(SubjectId::Parkade),
+                here: against(SubjectId::ParkingLot012.into()),
+                parkade: variants.iter().map(|&variant| against(variant.clone())).collect(),
             }
         };
     vec![
@@ -86,15 +87,15 @@ mod tests {
     #[test]
     fn nothing_measured_nothing_found() {
         assert_eq!(scenarios().len(), 4);
-        let findings = findings(&[]);
+        let findings = findings(&[], &[&SubjectId::Parkade.into()]);
         assert_eq!(findings.len(), 5);
-        assert!(findings.iter().all(|f| f.here.is_none() && f.parkade.is_none()));
+        assert!(findings.iter().all(|f| f.here.is_none() && f.parkade == [None]));
     }
 
     #[test]
     fn findings_compare_with_std() {
         use crate::report::{Cell, Round};
-        let cell = |subject, per_thread: &[u64]| Cell {
+        let cell = |subject: Variant, per_thread: &[u64]| Cell {
             subject,
             rounds: vec![Round {
                 secs: 1.0,
@@ -107,17 +108,20 @@ mod tests {
             }],
             wait_quantiles: Vec::new(),
         };
+        let swept = Variant::parkade(vec!["spin_ns=0".parse().unwrap()]);
         let cells = vec![
-            cell(SubjectId::Parkade, &[120, 120]),
-            cell(SubjectId::Std, &[50, 150]),
-            cell(SubjectId::ParkingLot012, &[76, 84]),
+            cell(SubjectId::Parkade.into(), &[120, 120]),
+            cell(swept.clone(), &[60, 60]),
+            cell(SubjectId::Std.into(), &[50, 150]),
+            cell(SubjectId::ParkingLot012.into(), &[76, 84]),
         ];
         let report = ScenarioReport::new(&scenario::find("long-8").unwrap(), cells);
-        let findings = findings(&[report]);
+        let findings = findings(&[report], &[&SubjectId::Parkade.into(), &swept]);
         assert_eq!(findings[0].here, Some(Figure::Pair(0.5, 0.05)));
         assert_eq!(findings[1].here, Some(Figure::Times(10.0)));
         assert_eq!(findings[2].here, Some(Figure::Gain(0.25)));
-        assert_eq!(findings[2].parkade, Some(Figure::Gain(200.0 / 240.0 - 1.0)));
+        let gain = |theirs: f64| Some(Figure::Gain(200.0 / theirs - 1.0));
+        assert_eq!(findings[2].parkade, [gain(240.0), gain(120.0)]);
         assert_eq!(findings[4].here, None);
     }
 }

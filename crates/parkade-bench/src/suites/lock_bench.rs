@@ -61,7 +61,7 @@ mod tests {
     fn a_small_run() {
         let plan = Plan {
             scenarios: scenarios(4),
-            subjects: vec![SubjectId::ParkingLot012],
+            subjects: vec![SubjectId::ParkingLot012.into()],
             time: PATIENCE,
             ops_per_thread: Some(200),
             rounds: 3,

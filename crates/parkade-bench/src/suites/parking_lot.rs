@@ -86,7 +86,7 @@ mod tests {
             waits: None,
         };
         let cell = Cell {
-            subject: SubjectId::Std,
+            subject: SubjectId::Std.into(),
             rounds: vec![round(&[4_000, 8_000]), round(&[8_000, 12_000])],
             wait_quantiles: Vec::new(),
         };

@@ -11,6 +11,9 @@ use parkade_bench::run::Plan;
 use parkade_bench::scenario::{self, Role, Scenario};
 use parkade_bench::subject::SubjectId;
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
+use parkade_bench::variant::Variant;
+
+use super::sweep::{self, Sweep};
 
 /// Measures Parkade's mutex and its rivals, interleaved round by round
 ///
@@ -26,6 +29,17 @@ pub(crate) struct Args {
     /// Measure only these locks
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = subjects())]
     pub(crate) lock: Vec<SubjectId>,
+
+    /// Measure Parkade with each of these values of a setting: `spin_ns=0,3000` (see --list)
+    ///
+    /// Each value is a lock of its own, called `parkade spin_ns=0` and so on, in the place of
+    /// `parkade`; they take turns round by round with each other and with the rivals, and each is
+    /// judged by itself. The setting is in force for that lock's rounds only. Given several times,
+    /// for different settings, every combination is measured (32 at most). --lock chooses the
+    /// rivals beside them; `--lock parkade` means none. Everything else, --suite, --quick and
+    /// --noise included, works as without it and takes longer with each value.
+    #[arg(long, value_name = "PARAM=A,B,C")]
+    pub(crate) sweep: Vec<Sweep>,
 
     /// Run the chosen scenarios with these numbers of threads instead: `8`, `2,8,32`, or
     /// `begin:end[:step]`
@@ -68,7 +82,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 
-    /// Print the scenarios, locks and suites and stop
+    /// Draw throughput against the longest wait, a panel for each scenario, into this SVG file
+    ///
+    /// Throughput is in parts of the best rival's, and the larger a mark, the more processor time
+    /// an operation takes. Scenarios with a single thread have no waits and no panel. The same
+    /// picture is part of the report that --html writes.
+    #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
+    pub(crate) scatter: Option<PathBuf>,
+
+    /// Print the scenarios, locks, settings and suites and stop
     #[arg(long)]
     pub(crate) list: bool,
 }
@@ -98,6 +120,9 @@ impl Args {
             None => self.scenarios()?,
             Some(suite) => self.suite_scenarios(suite)?,
         };
+        if self.scatter.is_some() && scenarios.iter().all(|scenario| scenario.threads == 1) {
+            return Err(Usage("--scatter: one thread alone waits for nobody".into()));
+        }
         let lock_bench = self.suite == Some(Suite::LockBench);
         let time = match (self.suite, self.quick) {
             (Some(Suite::LockBench), _) => lock_bench::PATIENCE,
@@ -112,7 +137,7 @@ impl Args {
         };
         Ok(Plan {
             scenarios,
-            subjects: self.subjects(),
+            subjects: self.subjects()?,
             time: self.secs.unwrap_or(time),
             ops_per_thread: lock_bench.then_some(lock_bench::OPS_PER_THREAD),
             rounds: self.rounds.unwrap_or(rounds),
@@ -169,9 +194,15 @@ impl Args {
         Ok(once)
     }
 
-    fn subjects(&self) -> Vec<SubjectId> {
+    fn subjects(&self) -> Result<Vec<Variant>, Usage> {
         let wanted = |id: &SubjectId| self.lock.is_empty() || self.lock.contains(id);
-        SubjectId::ALL.iter().copied().filter(wanted).collect()
+        let locks = SubjectId::ALL.iter().copied().filter(wanted).map(Variant::from);
+        if self.sweep.is_empty() {
+            return Ok(locks.collect());
+        }
+        let mut all = sweep::variants(&self.sweep).map_err(Usage)?;
+        all.extend(locks.filter(Variant::is_rival));
+        Ok(all)
     }
 }
 
@@ -253,6 +284,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
     }
 }
 
+fn svg_file(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension() {
+        Some(other) if !other.eq_ignore_ascii_case("svg") => {
+            Err("the picture is an SVG, so its name ends in .svg; --html writes a page".to_owned())
+        }
+        _ => Ok(path),
+    }
+}
+
 fn seed() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -322,11 +363,43 @@ mod tests {
         assert!(plan(&["--work-inside", "5"]).is_err());
     }
 
+    fn subjects(words: &[&str]) -> Vec<String> {
+        plan(words).unwrap().subjects.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_sweep_takes_the_place_of_parkade() {
+        assert_eq!(subjects(&["--lock", "std,parkade"]), ["parkade", "std"]);
+        let swept = ["parkade spin_ns=0", "parkade spin_ns=9"];
+        let sweep = ["--sweep", "spin_ns=0,9,0", "--lock"];
+        let with = |lock| subjects(&[&sweep[..], &[lock]].concat());
+        assert_eq!(with("std"), [swept[0], swept[1], "std"]);
+        assert_eq!(with("std,parkade"), [swept[0], swept[1], "std"]);
+        assert_eq!(with("parkade"), swept);
+        let rivals = SubjectId::ALL.len() - 1;
+        assert_eq!(subjects(&sweep[..2]).len(), 2 + rivals);
+        let lots = ["--sweep", "spin_ns=0,9", "--suite", "lock-bench", "--quick", "--noise"];
+        assert_eq!(subjects(&lots).len(), 2 + rivals);
+    }
+
+    #[test]
+    fn a_picture_of_waits_needs_waits() {
+        assert!(plan(&["--scatter", "x.svg"]).is_ok());
+        assert!(plan(&["--scatter", "x.svg", "--scenario", "uncontended,mixed-2"]).is_ok());
+        let error = plan(&["--scatter", "x.svg", "--scenario", "uncontended"]).unwrap_err();
+        assert!(error.contains("waits for nobody"), "{error}");
+        assert!(plan(&["--scatter", "x.html"]).unwrap_err().contains("--html"));
+        assert!(plan(&["--scatter", "/dev/stdout"]).is_ok());
+    }
+
     #[test]
     fn wrong_names_are_answered_with_the_right_ones() {
-        for (flag, valid) in
-            [("--scenario", "many-32x64"), ("--lock", "usync"), ("--suite", "article")]
-        {
+        for (flag, valid) in [
+            ("--scenario", "many-32x64"),
+            ("--lock", "usync"),
+            ("--suite", "article"),
+            ("--sweep", "fair_us"),
+        ] {
             let error = plan(&[flag, "nothing"]).unwrap_err();
             assert!(error.contains(valid), "{error}");
         }

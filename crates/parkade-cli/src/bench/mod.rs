@@ -1,12 +1,15 @@
 //! `parkade bench`.
 
 pub(crate) mod args;
+mod chart;
 mod format;
 mod html;
 pub(crate) mod noise;
 mod output;
 mod progress;
+mod scatter;
 mod suites;
+mod sweep;
 mod table;
 
 use std::io::{ErrorKind, Write};
@@ -17,8 +20,8 @@ use parkade_bench::machine::Machine;
 use parkade_bench::report::{Report, SCHEMA, Settings, SubjectVersion};
 use parkade_bench::run::Plan;
 use parkade_bench::stats::Verdict;
-use parkade_bench::subject::SubjectId;
 use parkade_bench::suites::Suite;
+use parkade_bench::variant::Variant;
 
 use args::{Args, Usage};
 use output::Target;
@@ -31,6 +34,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let plan = args.plan()?;
     let json = args.json.as_deref().map(Target::check).transpose()?;
     let html = args.html.as_deref().map(Target::check).transpose()?;
+    let scatter = args.scatter.as_deref().map(Target::check).transpose()?;
     let _noise = args.noise.then(noise::Noise::start).transpose()?;
     let report = measure(&args, &plan)?;
     // Files first: a reader who closes the pipe early must not cost the figures.
@@ -39,6 +43,9 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
     if let Some(target) = html {
         target.write(&html::render(&report))?;
+    }
+    if let Some(target) = scatter {
+        target.write(&scatter::render(&report))?;
     }
     print(&match args.suite {
         None => table::report(&report),
@@ -52,7 +59,8 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
     let progress = progress::Progress::new(plan);
     let scenarios = plan.run(|step| progress.show(step));
     progress.finish();
-    let with_version = |&name: &SubjectId| SubjectVersion { name, version: name.version() };
+    let with_version =
+        |name: &Variant| SubjectVersion { version: name.subject().version(), name: name.clone() };
     Ok(Report {
         schema: SCHEMA,
         kind: args.suite.map_or("mutex", Suite::name).into(),
@@ -66,7 +74,7 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
             seed: plan.seed,
         },
         subjects: plan.subjects.iter().map(with_version).collect(),
-        verdict: Verdict::of(&scenarios),
+        verdicts: Verdict::all(&scenarios),
         scenarios,
     })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use parkade_bench::report::{Report, ScenarioReport};
 use parkade_bench::suites::article::{self, Figure};
 use parkade_bench::suites::{Suite, lock_bench, parking_lot};
+use parkade_bench::variant::Variant;
 
 use super::format::{or_dash, ratio};
 use super::table::{align_right, heading, label, new_table, section};
@@ -20,26 +21,22 @@ pub(crate) fn report(suite: Suite, report: &Report) -> String {
         });
     }
     if suite == Suite::Article {
-        text.push_str(&findings(&report.scenarios));
+        text.push_str(&findings(report));
     }
     text
 }
 
-fn findings(scenarios: &[ScenarioReport]) -> String {
+fn findings(report: &Report) -> String {
+    let ours: Vec<&Variant> =
+        report.subjects.iter().map(|known| &known.name).filter(|name| !name.is_rival()).collect();
     let mut table = new_table();
-    table.set_header([
-        "the article's finding",
-        "published",
-        "here: std against parking_lot 0.12",
-        "here: std against parkade",
-    ]);
-    for finding in article::findings(scenarios) {
-        table.add_row([
-            finding.what.to_owned(),
-            finding.published.to_owned(),
-            or_dash(finding.here, figure),
-            or_dash(finding.parkade, figure),
-        ]);
+    let head = ["the article's finding", "published", "here: std against parking_lot 0.12"];
+    let parkade = ours.iter().map(|name| format!("here: std against {name}"));
+    table.set_header(head.into_iter().map(String::from).chain(parkade));
+    for finding in article::findings(&report.scenarios, &ours) {
+        let row =
+            [finding.what.to_owned(), finding.published.to_owned(), or_dash(finding.here, figure)];
+        table.add_row(row.into_iter().chain(finding.parkade.iter().map(|f| or_dash(*f, figure))));
     }
     align_right(&mut table);
     format!("\nWhat the article found\n{table}\n")
@@ -65,7 +62,7 @@ fn lock_bench_section(report: &Report, scenario: &ScenarioReport) -> String {
         };
         let millis = |value: f64| format!("{value:.2} ms");
         table.add_row([
-            label(report, cell.subject),
+            label(report, &cell.subject),
             millis(times.avg_ms),
             millis(times.min_ms),
             millis(times.max_ms),
@@ -87,7 +84,7 @@ fn parking_lot_section(report: &Report, scenario: &ScenarioReport) -> String {
         };
         let kilohertz = |value: f64| format!("{value:.1} kHz");
         table.add_row([
-            label(report, cell.subject),
+            label(report, &cell.subject),
             kilohertz(rates.average),
             kilohertz(rates.median),
             kilohertz(rates.stddev),

@@ -6,9 +6,10 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
 use parkade_bench::report::{Report, ScenarioReport};
 use parkade_bench::scenario;
-use parkade_bench::stats::{CellSummary, MarkResult, ScenarioSummary, Verdict};
+use parkade_bench::stats::{CellSummary, MarkResult, Measure, ScenarioSummary, Verdict};
 use parkade_bench::subject::SubjectId;
 use parkade_bench::suites::Suite;
+use parkade_bench::variant::{Variant, settings};
 
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
 
@@ -21,6 +22,12 @@ pub(crate) fn list() -> String {
     text.push_str("\nLocks:\n");
     for &id in SubjectId::ALL {
         let _ = writeln!(text, "  {id:<17} {}", id.version());
+    }
+    text.push_str("\nSettings (for --sweep):\n");
+    for setting in settings() {
+        let (least, most) = setting.range().into_inner();
+        let default = setting.default_value();
+        let _ = writeln!(text, "  {:<14} {least} to {most}, {default} by default", setting.name());
     }
     text.push_str("\nSuites:\n");
     for suite in Suite::ALL {
@@ -35,8 +42,10 @@ pub(crate) fn report(report: &Report) -> String {
     for scenario in &report.scenarios {
         text.push_str(&section(report, scenario));
     }
-    if let Some(verdict) = &report.verdict {
-        text.push_str(&marks(verdict));
+    match &report.verdicts[..] {
+        [] => {}
+        [only] => text.push_str(&marks(only)),
+        several => text.push_str(&comparison(several)),
     }
     text
 }
@@ -59,7 +68,7 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let mut table = new_table();
     table.set_header(if contended { CONTENDED } else { ALONE });
     for cell in &summary.cells {
-        let mut row = vec![label(report, cell.subject)];
+        let mut row = vec![label(report, &cell.subject)];
         row.extend(if contended { contended_row(cell) } else { alone_row(cell) });
         table.add_row(row.into_iter().map(Cell::new));
     }
@@ -82,13 +91,14 @@ const CONTENDED: &[&str] = &[
     "p99",
     "p99.9",
     "max",
+    "vs fairest",
 ];
 
 fn alone_row(cell: &CellSummary) -> Vec<String> {
     vec![
         format!("{:.2}", 1e9 / cell.ops_per_sec),
         rate(cell.ops_per_sec),
-        or_dash(cell.ratio, ratio),
+        or_dash(cell.ratios.throughput, ratio),
         or_dash(cell.cpu_ns, duration),
         or_dash(cell.switches, per_op),
     ]
@@ -100,7 +110,7 @@ fn contended_row(cell: &CellSummary) -> Vec<String> {
     };
     vec![
         rate(cell.ops_per_sec),
-        or_dash(cell.ratio, ratio),
+        or_dash(cell.ratios.throughput, ratio),
         format!("{} .. {}", rate(cell.slowest), rate(cell.fastest)),
         percent(cell.spread),
         or_dash(cell.cpu_ns, duration),
@@ -109,6 +119,7 @@ fn contended_row(cell: &CellSummary) -> Vec<String> {
         wait(|w| w.p99),
         wait(|w| w.p999),
         wait(|w| w.max),
+        or_dash(cell.ratios.wait, ratio),
     ]
 }
 
@@ -118,11 +129,7 @@ fn footnotes(summary: &ScenarioSummary) -> String {
         notes.push(format!("best rival: {best}"));
     }
     if let Some(fairest) = summary.fairest_rival {
-        let compared = summary
-            .wait_ratio
-            .map(|r| format!(" (parkade's longest wait is {} of it)", ratio(r)))
-            .unwrap_or_default();
-        notes.push(format!("fairest rival: {fairest}{compared}"));
+        notes.push(format!("fairest rival: {fairest}"));
     }
     let mut text = String::new();
     if !notes.is_empty() {
@@ -155,30 +162,95 @@ fn marks(verdict: &Verdict) -> String {
         "",
         "best rival",
         "longest wait",
-        "mark",
         "",
         "fairest rival",
+        "cpu/op",
+        "csw/op",
     ]);
     for result in &verdict.results {
         table.add_row(mark_row(result));
     }
     align_right(&mut table);
-    let mut text = format!("\nParkade against the best and the fairest rival\n{table}\n");
-    if let Some(mean) = verdict.geometric_mean {
-        let _ = write!(text, "geometric mean of throughput {}", ratio(mean));
+    let mut text = format!(
+        "\nParkade in parts of the best and the fairest rival (cpu/op: of the best rival; csw/op: of \
+         parking_lot 0.13)\n{table}\n"
+    );
+    let mut table = new_table();
+    table.set_header(["over all", "reached", "mark", "", "scenarios", "worst"]);
+    for overall in &verdict.overall {
+        table.add_row([
+            overall.measure.name().to_owned(),
+            figure_of(overall.measure, overall.value),
+            mark_of(overall.measure),
+            outcome(overall.mark.map(|_| overall.reached)).into(),
+            overall.scenarios.to_string(),
+            format!("{} ({})", figure_of(overall.measure, overall.worst_value), overall.worst),
+        ]);
     }
-    if let Some((name, least)) = &verdict.minimum {
-        let _ = writeln!(text, ", least {} ({name})", ratio(*least));
+    align_right(&mut table);
+    let _ = writeln!(text, "{table}");
+    for (what, missed) in
+        [("throughput", verdict.throughput_missed()), ("longest wait", verdict.waits_missed())]
+    {
+        if !missed.is_empty() {
+            let _ = writeln!(text, "{what} misses its mark in {}", missed.join(", "));
+        }
+    }
+    if verdict.results.iter().any(|result| result.starves_hog) {
+        text.push_str("means of throughput and cpu/op leave out where it starves the hog\n");
     }
     text
 }
 
-fn mark_row(result: &MarkResult) -> Vec<String> {
-    let outcome = |reached: Option<bool>| match reached {
+/// Several sets of settings side by side.
+fn comparison(verdicts: &[Verdict]) -> String {
+    let mut table = new_table();
+    let head = ["lock", "throughput", "least", "cpu/op", "csw/op", "spread"].map(String::from);
+    let marks = ["throughput marks", "wait marks", "worst wait"].map(String::from);
+    table.set_header(head.into_iter().chain(marks));
+    for verdict in verdicts {
+        let figure = |measure| or_dash(verdict.overall(measure), |o| figure_of(measure, o.value));
+        let worst = |scenario: &str, value| format!("{} {scenario}", ratio(value));
+        let (all, waits) = (verdict.results.len(), verdict.judged_waits());
+        table.add_row([
+            verdict.subject.to_string(),
+            figure(Measure::Throughput),
+            or_dash(verdict.overall(Measure::Throughput), |o| worst(&o.worst, o.worst_value)),
+            figure(Measure::Cpu),
+            figure(Measure::Switches),
+            figure(Measure::Spread),
+            format!("{} of {all}", all - verdict.throughput_missed().len()),
+            format!("{} of {waits}", waits - verdict.waits_missed().len()),
+            or_dash(verdict.worst_wait(), |(scenario, value)| worst(scenario, value)),
+        ]);
+    }
+    align_right(&mut table);
+    format!(
+        "\nThe settings side by side (geometric means of throughput and cpu/op to the best rival's, \
+         of csw/op to parking_lot 0.13's; how many scenarios reach their marks)\n{table}\n"
+    )
+}
+
+/// A figure of a measure: a ratio, or a part of a whole.
+pub(crate) fn figure_of(measure: Measure, value: f64) -> String {
+    if measure == Measure::Spread { percent(value) } else { ratio(value) }
+}
+
+/// A measure's mark.
+pub(crate) fn mark_of(measure: Measure) -> String {
+    let sign = if measure.is_gain() { ">=" } else { "<=" };
+    or_dash(measure.mark(), |mark| format!("{sign} {}", figure_of(measure, mark)))
+}
+
+fn outcome(reached: Option<bool>) -> &'static str {
+    match reached {
         Some(true) => "ok",
         Some(false) => "MISS",
         None => "",
-    };
+    }
+}
+
+fn mark_row(result: &MarkResult) -> Vec<String> {
     let wait = result.wait.and(result.mark.wait);
     let throughput =
         if result.starves_hog { "starves hog" } else { outcome(Some(result.throughput_reached())) };
@@ -189,22 +261,22 @@ fn mark_row(result: &MarkResult) -> Vec<String> {
         throughput.into(),
         result.best_rival.to_string(),
         or_dash(result.wait, ratio),
-        or_dash(result.mark.wait, |mark| format!("<= {}", ratio(mark))),
         outcome(wait.map(|_| result.wait_reached())).into(),
         or_dash(result.fairest_rival, |rival| rival.to_string()),
+        or_dash(result.cpu, ratio),
+        or_dash(result.switches, ratio),
     ]
 }
 
-/// A lock with its version, where the name does not say it.
-pub(crate) fn label(report: &Report, subject: SubjectId) -> String {
-    let version = report.subjects.iter().find(|known| known.name == subject);
-    match (subject, version) {
+/// A lock with its version, where the name does not say it, or with its settings.
+pub(crate) fn label(report: &Report, subject: &Variant) -> String {
+    let version = report.subjects.iter().find(|known| known.name == *subject);
+    match (subject.subject(), version) {
         (SubjectId::ParkingLot012 | SubjectId::ParkingLot013, Some(known)) => {
             format!("parking_lot {}", known.version)
         }
-        (SubjectId::Pthread, Some(known)) => format!("pthread {}", known.version),
-        (_, Some(known)) => format!("{subject} {}", known.version),
-        (_, None) => subject.to_string(),
+        (_, Some(known)) if subject.tuning().is_empty() => format!("{subject} {}", known.version),
+        _ => subject.to_string(),
     }
 }
 

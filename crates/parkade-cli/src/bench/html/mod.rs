@@ -1,19 +1,15 @@
 //! The report as one page: no script, no network, light and dark.
 
-mod chart;
-mod scale;
-
 use std::fmt::Write;
 
 use parkade_bench::report::{Report, ScenarioReport};
 use parkade_bench::scenario::Role;
-use parkade_bench::stats::{CellSummary, ScenarioSummary, Verdict};
-use parkade_bench::subject::SubjectId;
+use parkade_bench::stats::{CellSummary, Measure, Overall, ScenarioSummary, Verdict};
 
+use super::chart::{self, Axis, Kind, Look, Looks, Panel, Series, Theme};
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
-use super::table::label;
-use chart::{Axis, Series};
-use scale::Kind;
+use super::scatter::HOW_TO_READ;
+use super::table::{figure_of, mark_of};
 
 /// The page.
 pub(crate) fn render(report: &Report) -> String {
@@ -21,23 +17,30 @@ pub(crate) fn render(report: &Report) -> String {
         String::from("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     let _ = writeln!(page, "<title>Parkade bench: {}</title>", escape(&report.kind));
-    let _ = writeln!(page, "<style>\n{}</style>\n</head>\n<body>", include_str!("style.css"));
-    page.push_str(&head(report));
-    if let Some(verdict) = &report.verdict {
+    let looks = Looks::of(report);
+    let charts = looks.css(Theme::Variables);
+    let _ =
+        writeln!(page, "<style>\n{charts}{}</style>\n</head>\n<body>", include_str!("style.css"));
+    page.push_str(&head(report, &looks));
+    if report.verdicts.len() > 1 {
+        page.push_str(&comparison(&report.verdicts));
+    }
+    for verdict in &report.verdicts {
         page.push_str(&marks(verdict));
     }
     let summaries: Vec<(&ScenarioReport, ScenarioSummary)> =
         report.scenarios.iter().map(|s| (s, ScenarioSummary::of(s))).collect();
-    page.push_str(&overview(&summaries));
-    page.push_str(&scaling(&summaries));
+    page.push_str(&overview(&summaries, &looks));
+    page.push_str(&scatter(&summaries, &looks));
+    page.push_str(&scaling(&summaries, &looks));
     for (scenario, summary) in &summaries {
-        page.push_str(&section(report, scenario, summary));
+        page.push_str(&section(scenario, summary, &looks));
     }
     page.push_str("</body>\n</html>\n");
     page
 }
 
-fn head(report: &Report) -> String {
+fn head(report: &Report, looks: &Looks) -> String {
     let (machine, settings) = (&report.machine, &report.settings);
     let mut text = format!("<h1>Parkade bench: {}</h1>\n", escape(&report.kind));
     let time = match settings.ops_per_thread {
@@ -57,59 +60,132 @@ fn head(report: &Report) -> String {
         escape(&machine.clock),
     );
     text.push_str("<div class=\"legend\">");
-    for subject in &report.subjects {
-        let _ = write!(
-            text,
-            "<span>{}{}</span>",
-            chart::symbol(subject.name),
-            escape(&label(report, subject.name))
-        );
+    for look in looks.iter() {
+        let _ = write!(text, "<span>{}{}</span>", chart::symbol(look), escape(&look.name));
     }
     text.push_str("</div>\n");
     text
 }
 
-fn marks(verdict: &Verdict) -> String {
-    let mut text = String::from("<h2>Against the best and the fairest rival</h2>\n<p>");
-    if let Some(mean) = verdict.geometric_mean {
-        let _ = write!(text, "Geometric mean of throughput <b>{}</b>", ratio(mean));
-    }
-    if let Some((name, least)) = &verdict.minimum {
-        let _ = write!(text, ", least <b>{}</b> ({})", ratio(*least), escape(name));
-    }
-    text.push_str(
-        ". The fairest rival has the shortest longest wait among those with at least half of the \
-         best rival's throughput.</p>\n<div class=\"scroll\"><table>\n<tr><th>scenario</th>\
-         <th>throughput</th><th>mark</th><th>best rival</th><th>longest wait</th><th>mark</th>\
-         <th>fairest rival</th></tr>\n",
+const GOOD: &str = "good";
+const BAD: &str = "bad";
+
+/// Several sets of settings side by side.
+fn comparison(verdicts: &[Verdict]) -> String {
+    let mut text = String::from(
+        "<h2>The settings side by side</h2>\n<div class=\"scroll\"><table>\n<tr><th>lock</th>",
     );
-    for result in &verdict.results {
-        let class = |reached| if reached { "good" } else { "bad" };
-        let hog = if result.starves_hog { " (starves the hog)" } else { "" };
+    for measure in Measure::ALL {
+        let _ = write!(text, "<th>{}<br>{}</th>", measure.name(), escape(&mark_of(measure)));
+    }
+    text.push_str("<th>throughput marks</th><th>wait marks</th></tr>\n");
+    for verdict in verdicts {
+        let _ = write!(text, "<tr><td>{}</td>", escape(&verdict.subject.to_string()));
+        for measure in Measure::ALL {
+            let class = verdict.overall(measure).map_or("", reached);
+            let figure = or_dash(verdict.overall(measure), |o| figure_of(measure, o.value));
+            let _ = write!(text, "<td class=\"{class}\">{figure}</td>");
+        }
+        let (all, fast) = (verdict.results.len(), verdict.throughput_missed().len());
+        let (waits, fair) = (verdict.judged_waits(), verdict.waits_missed().len());
         let _ = writeln!(
             text,
-            "<tr><td>{}</td><td class=\"{}\">{}{hog}</td><td>&ge; {}</td><td>{}</td>\
-             <td class=\"{}\">{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&result.scenario),
-            class(result.throughput_reached()),
-            ratio(result.throughput),
-            ratio(result.mark.throughput),
-            result.best_rival,
-            class(result.wait_reached()),
-            or_dash(result.wait, ratio),
-            or_dash(result.mark.wait, |mark| format!("&le; {}", ratio(mark))),
-            or_dash(result.fairest_rival, |rival| rival.to_string()),
+            "<td>{} of {all}</td><td>{} of {waits}</td></tr>",
+            all - fast,
+            waits - fair
         );
     }
     text.push_str("</table></div>\n");
     text
 }
 
-fn overview(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
-    let rows: Vec<(&str, Vec<(SubjectId, f64)>)> = summaries
+fn reached(overall: &Overall) -> &'static str {
+    if overall.reached { GOOD } else { BAD }
+}
+
+fn marks(verdict: &Verdict) -> String {
+    let mut text = format!(
+        "<h2>{} against the best and the fairest rival</h2>\n<p>The fairest rival has the shortest \
+         longest wait among those with at least half of the best rival's throughput.</p>\n\
+         <div class=\"scroll\"><table>\n<tr><th>over all</th><th>reached</th><th>mark</th>\
+         <th>scenarios</th><th>worst</th></tr>\n",
+        escape(&verdict.subject.to_string()),
+    );
+    for overall in &verdict.overall {
+        let _ = writeln!(
+            text,
+            "<tr><td>{}</td><td class=\"{}\">{}</td><td>{}</td><td>{}</td><td>{} ({})</td></tr>",
+            overall.measure.name(),
+            reached(overall),
+            figure_of(overall.measure, overall.value),
+            escape(&mark_of(overall.measure)),
+            overall.scenarios,
+            figure_of(overall.measure, overall.worst_value),
+            escape(&overall.worst),
+        );
+    }
+    text.push_str(
+        "</table></div>\n<div class=\"scroll\"><table>\n<tr><th>scenario</th><th>throughput</th>\
+         <th>mark</th><th>best rival</th><th>longest wait</th><th>mark</th><th>fairest rival</th>\
+         <th>cpu/op to best rival's</th><th>to least</th><th>switches/op to pl-0.13's</th>\
+         <th>spread</th></tr>\n",
+    );
+    for result in &verdict.results {
+        let hog = if result.starves_hog { " (starves the hog)" } else { "" };
+        let _ = writeln!(
+            text,
+            "<tr><td>{}</td><td class=\"{}\">{}{hog}</td><td>&ge; {}</td><td>{}</td>\
+             <td class=\"{}\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
+             <td>{}</td></tr>",
+            escape(&result.scenario),
+            if result.throughput_reached() { GOOD } else { BAD },
+            ratio(result.throughput),
+            ratio(result.mark.throughput),
+            result.best_rival,
+            if result.wait_reached() { GOOD } else { BAD },
+            or_dash(result.wait, ratio),
+            or_dash(result.mark.wait, |mark| format!("&le; {}", ratio(mark))),
+            or_dash(result.fairest_rival, |rival| rival.to_string()),
+            or_dash(result.cpu, ratio),
+            or_dash(result.cpu_least, ratio),
+            or_dash(result.switches, ratio),
+            percent(result.spread),
+        );
+    }
+    text.push_str("</table></div>\n");
+    text
+}
+
+/// Throughput against the longest wait, a picture for each scenario.
+fn scatter(summaries: &[(&ScenarioReport, ScenarioSummary)], looks: &Looks) -> String {
+    let panels: Vec<Panel<'_>> = summaries
+        .iter()
+        .filter_map(|(scenario, summary)| Panel::new(scenario, summary, looks))
+        .collect();
+    if panels.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "<h2>Throughput and longest wait</h2>\n<p>{}</p>\n<svg class=\"sizes\" \
+         viewBox=\"0 0 320 28\">{}</svg>\n<div class=\"charts\">\n",
+        escape(HOW_TO_READ),
+        chart::size_key(),
+    );
+    for panel in panels {
+        let name = escape(&panel.scenario.name);
+        let title = format!("<a href=\"#{name}\">{name}</a>");
+        text.push_str(&figure(&title, &panel.document().to_string()));
+    }
+    text.push_str("</div>\n");
+    text
+}
+
+fn overview(summaries: &[(&ScenarioReport, ScenarioSummary)], looks: &Looks) -> String {
+    let rows: Vec<(&str, Vec<(&Look, f64)>)> = summaries
         .iter()
         .map(|(scenario, summary)| {
-            let ratios = summary.cells.iter().filter_map(|c| Some((c.subject, c.ratio?)));
+            let look = |c: &CellSummary| Some((looks.get(&c.subject), c.ratios.throughput?));
+            let ratios = summary.cells.iter().filter_map(look);
             (&*scenario.name, ratios.collect::<Vec<_>>())
         })
         .filter(|(_, ratios)| !ratios.is_empty())
@@ -132,7 +208,7 @@ const FAIRNESS: Axis =
 
 /// Throughput, fairness and waits by threads, for every workload measured with at least three
 /// numbers of threads.
-fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
+fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)], looks: &Looks) -> String {
     let mut families: Vec<(&str, Vec<usize>)> = Vec::new();
     for (index, (scenario, _)) in summaries.iter().enumerate() {
         let Some((base, _)) = scenario.name.rsplit_once('-') else {
@@ -151,15 +227,16 @@ fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
             continue;
         }
         let ticks: Vec<f64> = members.iter().map(|&i| f64::from(summaries[i].0.threads)).collect();
-        let series = |of: fn(&CellSummary) -> Option<f64>| -> Vec<Series> {
-            let subjects = summaries[members[0]].1.cells.iter().map(|cell| cell.subject);
+        let series = |of: fn(&CellSummary) -> Option<f64>| -> Vec<Series<'_>> {
+            let subjects = summaries[members[0]].1.cells.iter().map(|cell| &cell.subject);
             subjects
                 .map(|subject| {
                     let point = |&index: &usize| {
                         let (scenario, summary) = &summaries[index];
-                        Some((f64::from(scenario.threads), of(summary.cell(subject)?)?))
+                        Some((f64::from(scenario.threads), of(summary.cell(subject.clone())?)?))
                     };
-                    Series { subject, points: members.iter().filter_map(point).collect() }
+                    let points = members.iter().filter_map(point).collect();
+                    Series { look: looks.get(subject), points }
                 })
                 .collect()
         };
@@ -179,7 +256,7 @@ fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)]) -> String {
     text
 }
 
-fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary) -> String {
+fn section(scenario: &ScenarioReport, summary: &ScenarioSummary, looks: &Looks) -> String {
     let role = if scenario.role == Role::Scaling { ", for the scaling curve" } else { "" };
     let mut text = format!(
         "<h2 id=\"{0}\">{0}</h2>\n<p class=\"faint\">{1}{role}</p>\n<div class=\"charts\">\n",
@@ -187,10 +264,10 @@ fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary
         escape(&scenario.description),
     );
     if summary.cells.iter().any(|cell| cell.waits.is_some()) {
-        text.push_str(&contended_charts(scenario, summary));
+        text.push_str(&contended_charts(scenario, summary, looks));
     } else {
-        let costs: Vec<_> =
-            summary.cells.iter().map(|cell| (cell.subject, 1e9 / cell.ops_per_sec)).collect();
+        let cost = |cell: &CellSummary| (looks.get(&cell.subject), 1e9 / cell.ops_per_sec);
+        let costs: Vec<_> = summary.cells.iter().map(cost).collect();
         let _ = writeln!(
             text,
             "<figure class=\"small\"><figcaption>Time per lock and unlock</figcaption>{}</figure>",
@@ -198,33 +275,28 @@ fn section(report: &Report, scenario: &ScenarioReport, summary: &ScenarioSummary
         );
     }
     text.push_str("</div>\n");
-    text.push_str(&table(report, summary));
+    text.push_str(&table(summary, looks));
     text
 }
 
-fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary) -> String {
-    let points = |of: fn(&CellSummary) -> Option<(f64, f64)>| -> Vec<Series> {
-        let series =
-            |cell: &CellSummary| Some(Series { subject: cell.subject, points: vec![of(cell)?] });
-        summary.cells.iter().filter_map(series).collect()
-    };
-    let fairness = points(|cell| Some((cell.ops_per_sec, cell.share)));
-    let longest = points(|cell| Some((cell.ops_per_sec, cell.waits?.max)));
+fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary, looks: &Looks) -> String {
+    let point = |cell: &CellSummary| (cell.ops_per_sec, cell.share);
+    let fairness: Vec<Series<'_>> = summary
+        .cells
+        .iter()
+        .map(|cell| Series { look: looks.get(&cell.subject), points: vec![point(cell)] })
+        .collect();
     let mut text = figure(
         "Throughput and fairness (best: top right)",
         &chart::scatter(THROUGHPUT, FAIRNESS, &fairness),
     );
-    text.push_str(&figure(
-        "Throughput and longest wait (best: low right)",
-        &chart::scatter(THROUGHPUT, LONGEST, &longest),
-    ));
     // 1 / (1 - quantile): every nine more has the same length on a logarithmic axis.
     let rarity = |quantile: f64| 1.0 / (1.0 - quantile);
-    let waits: Vec<Series> = scenario
+    let waits: Vec<Series<'_>> = scenario
         .cells
         .iter()
         .map(|cell| Series {
-            subject: cell.subject,
+            look: looks.get(&cell.subject),
             points: cell
                 .wait_quantiles
                 .iter()
@@ -259,12 +331,12 @@ fn figure(title: &str, svg: &str) -> String {
     format!("<figure><figcaption>{title}</figcaption>{svg}</figure>\n")
 }
 
-fn table(report: &Report, summary: &ScenarioSummary) -> String {
+fn table(summary: &ScenarioSummary, looks: &Looks) -> String {
     let hog = summary.cells.iter().any(|cell| cell.hog.is_some());
     let mut text = String::from(
         "<div class=\"scroll\"><table>\n<tr><th>lock</th><th>ops/s</th><th>vs best</th>\
          <th>slowest thread</th><th>fastest</th><th>spread</th><th>cpu/op</th><th>switches/op</th>\
-         <th>wait p50</th><th>p99</th><th>p99.9</th><th>longest</th><th>of all rounds</th>",
+         <th>wait p50</th><th>p99</th><th>p99.9</th><th>longest</th><th>vs fairest</th><th>of all rounds</th>",
     );
     if hog {
         text.push_str("<th>hog ops/s</th><th>hog's share of time</th>");
@@ -274,10 +346,11 @@ fn table(report: &Report, summary: &ScenarioSummary) -> String {
         let wait = |of: fn(&parkade_bench::stats::WaitSummary) -> f64| {
             or_dash(cell.waits.as_ref().map(of), duration)
         };
+        let look = looks.get(&cell.subject);
         let mut row = vec![
-            escape(&label(report, cell.subject)),
+            escape(&look.name),
             rate(cell.ops_per_sec),
-            or_dash(cell.ratio, ratio),
+            or_dash(cell.ratios.throughput, ratio),
             rate(cell.slowest),
             rate(cell.fastest),
             percent(cell.spread),
@@ -287,18 +360,15 @@ fn table(report: &Report, summary: &ScenarioSummary) -> String {
             wait(|w| w.p99),
             wait(|w| w.p999),
             wait(|w| w.max),
+            or_dash(cell.ratios.wait, ratio),
             wait(|w| w.max_of_all),
         ];
         if hog {
             row.push(or_dash(cell.hog, |hog| rate(hog.ops_per_sec)));
             row.push(or_dash(cell.hog, |hog| percent(hog.share)));
         }
-        let _ = writeln!(
-            text,
-            "<tr class=\"{}\"><td>{}</td></tr>",
-            chart::class(cell.subject),
-            row.join("</td><td>")
-        );
+        let _ =
+            writeln!(text, "<tr class=\"{}\"><td>{}</td></tr>", look.class, row.join("</td><td>"));
     }
     text.push_str("</table></div>\n");
     text

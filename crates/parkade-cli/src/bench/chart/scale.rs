@@ -2,7 +2,7 @@
 
 /// How figures are spread over an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// From zero in equal steps.
     Linear,
     /// Every power of ten has the same length.
@@ -28,11 +28,11 @@ impl Scale {
         let (low, high) = match kind {
             _ if low > high => (1.0, 10.0),
             Kind::Linear => (0.0, if high > 0.0 { high * 1.08 } else { 1.0 }),
-            // A little air on both sides, and never less than half a decade.
+            // A little air on both sides, and never less than a fifth of a decade.
             Kind::Log => {
                 let (low, high) = (low.log10() - 0.08, high.log10() + 0.08);
                 let middle = (low + high) / 2.0;
-                let half = ((high - low) / 2.0).max(0.25);
+                let half = ((high - low) / 2.0).max(0.1);
                 (10f64.powf(middle - half), 10f64.powf(middle + half))
             }
         };
@@ -73,7 +73,12 @@ impl Scale {
 
     fn log_ticks(&self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
-        let steps: &[f64] = if decades < 1.6 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+        let steps: &[f64] = match decades {
+            d if d < 0.5 => &[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
+            d if d < 1.0 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
+            d if d < 1.6 => &[1.0, 2.0, 5.0],
+            _ => &[1.0],
+        };
         // At most about six labels.
         let stride = (decades / 6.0).ceil().max(1.0) as i32;
         let first = self.low.log10().floor() as i32;
