@@ -1,5 +1,7 @@
 //! The figures, raw and summed up. This is the JSON schema.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,9 @@ pub struct Settings {
     pub noise: bool,
     /// The seed of the order of subjects and of all random choices in the loops.
     pub seed: u64,
+    /// Parkade's process-wide settings by name, in their units: what a lock has no settings of its
+    /// own for.
+    pub tuning: BTreeMap<String, u32>,
 }
 
 /// A lock and its version.

@@ -113,6 +113,7 @@ fn a_short_run_writes_both_reports() {
     let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
     assert_eq!(report["schema"], 2);
     assert_eq!(report["settings"]["noise"], true);
+    assert!(report["settings"]["tuning"]["spin_ns"].is_u64(), "{}", report["settings"]);
     let subjects = report["subjects"].as_array().unwrap();
     assert!(subjects.iter().any(|s| s["name"] == "saa" && s["version"] == "5.6.2"));
     let scenarios = report["scenarios"].as_array().unwrap();

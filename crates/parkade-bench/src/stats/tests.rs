@@ -320,3 +320,31 @@ fn every_set_of_settings_is_judged_alone_and_none_is_a_rival() {
         ]
     );
 }
+
+#[test]
+fn means_are_over_the_same_scenarios_for_all_settings() {
+    let tuned = |text: &str| Variant::parkade(vec![text.parse().unwrap()]);
+    let pair = |name, first: Round, second: Round, rival: Round| {
+        let swept = [cell(tuned("spin_ns=0"), vec![first]), cell(tuned("spin_ns=9"), vec![second])];
+        let [first, second] = swept;
+        scenario(name, vec![first, second, cell(SubjectId::ParkingLot012, vec![rival])])
+    };
+    let verdicts = Verdict::all(&[
+        pair("mixed-8", round(&[20], 1), round(&[30], 1), round(&[10], 1)),
+        // Only the second starves its hog.
+        pair(
+            "hog-6",
+            with_hog(round(&[90], 1), 900),
+            with_hog(round(&[900], 1), 1),
+            with_hog(round(&[10], 1), 1000),
+        ),
+    ]);
+    let means: Vec<_> = verdicts
+        .iter()
+        .map(|verdict| verdict.overall(Measure::Throughput).unwrap())
+        .map(|overall| (overall.value.round(), overall.scenarios))
+        .collect();
+    assert_eq!(means, [(2.0, 1), (3.0, 1)]);
+    assert!(verdicts[0].throughput_missed().is_empty());
+    assert_eq!(verdicts[1].throughput_missed(), ["hog-6"]);
+}

@@ -67,15 +67,17 @@ pub struct Overall {
     pub worst_value: f64,
 }
 
-/// What is judged over several scenarios.
+/// What is judged over several scenarios. A scenario where Parkade starves the hog, with any of the
+/// run's settings, is in no mean of throughput or processor time: with none of them, because means
+/// over different scenarios do not compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Measure {
-    /// Geometric mean of [`MarkResult::throughput`], without what starving the hog has bought.
+    /// Geometric mean of [`MarkResult::throughput`].
     Throughput,
-    /// Geometric mean of [`MarkResult::cpu`], likewise.
+    /// Geometric mean of [`MarkResult::cpu`].
     Cpu,
-    /// Geometric mean of [`MarkResult::cpu_least`], likewise.
+    /// Geometric mean of [`MarkResult::cpu_least`].
     CpuLeast,
     /// Geometric mean of [`MarkResult::switches`], where there is more than one thread.
     Switches,
@@ -99,6 +101,17 @@ impl Measure {
         }
     }
 
+    /// A name for the head of a column.
+    pub fn short_name(self) -> &'static str {
+        match self {
+            Measure::Throughput => "throughput",
+            Measure::Cpu => "cpu/op",
+            Measure::CpuLeast => "cpu/op (least)",
+            Measure::Switches => "csw/op",
+            Measure::Spread => "spread",
+        }
+    }
+
     /// What has to be reached, or kept to.
     pub fn mark(self) -> Option<f64> {
         match self {
@@ -116,7 +129,6 @@ impl Measure {
 
     fn of(self, result: &MarkResult) -> Option<f64> {
         match self {
-            Measure::Throughput | Measure::Cpu | Measure::CpuLeast if result.starves_hog => None,
             Measure::Throughput => Some(result.throughput),
             Measure::Cpu => result.cpu,
             Measure::CpuLeast => result.cpu_least,
@@ -126,8 +138,14 @@ impl Measure {
         }
     }
 
-    fn over(self, results: &[MarkResult]) -> Option<Overall> {
-        let judged = results.iter().filter(|result| result.role == Role::Mark);
+    fn is_bought_by_starving(self) -> bool {
+        matches!(self, Measure::Throughput | Measure::Cpu | Measure::CpuLeast)
+    }
+
+    fn over(self, results: &[MarkResult], starving: &[&str]) -> Option<Overall> {
+        let bought =
+            |r: &&MarkResult| self.is_bought_by_starving() && starving.contains(&&*r.scenario);
+        let judged = results.iter().filter(|r| r.role == Role::Mark && !bought(r));
         let all: Vec<(&str, f64)> =
             judged.filter_map(|r| Some((&*r.scenario, self.of(r)?))).collect();
         let values: Vec<f64> = all.iter().map(|(_, value)| *value).collect();
@@ -174,11 +192,21 @@ impl Verdict {
             return Vec::new();
         };
         let ours = first.cells.iter().map(|cell| &cell.subject).filter(|s| !s.is_rival());
+        let starves = |s: &ScenarioSummary| {
+            s.cells.iter().any(|cell| cell.starves_hog && !cell.subject.is_rival())
+        };
+        let starving: Vec<&str> = scenarios
+            .iter()
+            .zip(&summaries)
+            .filter(|(_, summary)| starves(summary))
+            .map(|(report, _)| &*report.name)
+            .collect();
         ours.filter_map(|subject| {
             let judged = scenarios.iter().zip(&summaries);
             let results: Vec<MarkResult> =
                 judged.filter_map(|(report, summary)| judge(report, summary, subject)).collect();
-            let overall = Measure::ALL.into_iter().filter_map(|m| m.over(&results)).collect();
+            let overall =
+                Measure::ALL.into_iter().filter_map(|m| m.over(&results, &starving)).collect();
             let verdict = Verdict { subject: subject.clone(), results, overall };
             (!verdict.results.is_empty()).then_some(verdict)
         })

@@ -21,7 +21,7 @@ use parkade_bench::report::{Report, SCHEMA, Settings, SubjectVersion};
 use parkade_bench::run::Plan;
 use parkade_bench::stats::Verdict;
 use parkade_bench::suites::Suite;
-use parkade_bench::variant::Variant;
+use parkade_bench::variant::{Variant, settings};
 
 use args::{Args, Usage};
 use output::Target;
@@ -72,6 +72,7 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
             rounds: plan.rounds,
             noise: args.noise,
             seed: plan.seed,
+            tuning: settings().iter().map(|s| (s.name().to_owned(), s.value())).collect(),
         },
         subjects: plan.subjects.iter().map(with_version).collect(),
         verdicts: Verdict::all(&scenarios),

@@ -11,7 +11,7 @@ use super::table::heading;
 pub(super) const HOW_TO_READ: &str = "Right is faster, down is fairer: Parkade should stand right \
     of and below the dashed lines, which are the mark of throughput and the fairest rival's \
     longest wait. Waits in the grey band are too short to be told apart. The larger a mark, the \
-    more processor time an operation takes. Medians of rounds.";
+    more processor time an operation takes; faint marks starve the hog. Medians of rounds.";
 
 const MARGIN: f64 = 20.0;
 const GAP: f64 = 14.0;

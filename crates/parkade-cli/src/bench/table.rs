@@ -196,18 +196,24 @@ fn marks(verdict: &Verdict) -> String {
             let _ = writeln!(text, "{what} misses its mark in {}", missed.join(", "));
         }
     }
-    if verdict.results.iter().any(|result| result.starves_hog) {
-        text.push_str("means of throughput and cpu/op leave out where it starves the hog\n");
-    }
+    text.push_str(left_out(std::slice::from_ref(verdict)));
     text
 }
 
 /// Several sets of settings side by side.
 fn comparison(verdicts: &[Verdict]) -> String {
     let mut table = new_table();
-    let head = ["lock", "throughput", "least", "cpu/op", "csw/op", "spread"].map(String::from);
-    let marks = ["throughput marks", "wait marks", "worst wait"].map(String::from);
-    table.set_header(head.into_iter().chain(marks));
+    table.set_header([
+        "lock",
+        Measure::Throughput.short_name(),
+        "least",
+        Measure::Cpu.short_name(),
+        Measure::Switches.short_name(),
+        Measure::Spread.short_name(),
+        "throughput marks",
+        "wait marks",
+        "worst wait",
+    ]);
     for verdict in verdicts {
         let figure = |measure| or_dash(verdict.overall(measure), |o| figure_of(measure, o.value));
         let worst = |scenario: &str, value| format!("{} {scenario}", ratio(value));
@@ -225,10 +231,22 @@ fn comparison(verdicts: &[Verdict]) -> String {
         ]);
     }
     align_right(&mut table);
-    format!(
+    let mut text = format!(
         "\nThe settings side by side (geometric means of throughput and cpu/op to the best rival's, \
          of csw/op to parking_lot 0.13's; how many scenarios reach their marks)\n{table}\n"
-    )
+    );
+    text.push_str(left_out(verdicts));
+    text
+}
+
+/// What the means do not say.
+fn left_out(verdicts: &[Verdict]) -> &'static str {
+    let starves = |verdict: &Verdict| verdict.results.iter().any(|result| result.starves_hog);
+    if verdicts.iter().any(starves) {
+        "means of throughput and cpu/op leave out scenarios where parkade starves the hog\n"
+    } else {
+        ""
+    }
 }
 
 /// A figure of a measure: a ratio, or a part of a whole.

@@ -27,6 +27,9 @@ const MOST_CPU: f64 = 8.0;
 /// The reach of a mark of size 1.
 const REACH: f64 = 6.0;
 
+/// Between the frame and the middles of the outermost marks.
+const PAD: f64 = 8.0;
+
 /// Where the marks are.
 const PLOT: Area = Area {
     x: (LEFT + WIDTH - RIGHT) / 2.0,
@@ -107,9 +110,11 @@ impl<'a> Panel<'a> {
         let relative = self.goal.0.is_some();
         let floor = if relative { LEAST_RATIO } else { 0.0 };
         let shown = self.points.iter().map(|point| point.throughput.max(floor));
-        let across = Scale::new(self.x.kind, shown.chain(self.goal.0), LEFT, WIDTH - RIGHT);
+        let across =
+            Scale::new(self.x.kind, shown.chain(self.goal.0), LEFT + PAD, WIDTH - RIGHT - PAD);
         let waits = self.points.iter().map(|point| point.waits.max.max(1.0));
-        let up = Scale::new(LONGEST.kind, waits.chain(self.goal.1), HEIGHT - BOTTOM, TOP);
+        let up =
+            Scale::new(LONGEST.kind, waits.chain(self.goal.1), HEIGHT - BOTTOM - PAD, TOP + PAD);
         let mut group = Group::new().set("class", "sized");
         if self.resolution > 0.0 {
             group = group.add(band(up.at(self.resolution)));

@@ -73,10 +73,13 @@ impl Scale {
 
     fn log_ticks(&self) -> Vec<f64> {
         let decades = (self.high / self.low).log10();
+        // Labels need about 36 of a chart's 270 pixels.
         let steps: &[f64] = match decades {
-            d if d < 0.5 => &[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
+            d if d < 0.3 => &[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0],
+            d if d < 0.5 => &[1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0],
             d if d < 1.0 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
             d if d < 1.6 => &[1.0, 2.0, 5.0],
+            d if d < 2.5 => &[1.0, 3.0],
             _ => &[1.0],
         };
         // At most about six labels.

@@ -22,11 +22,12 @@ pub(crate) fn render(report: &Report) -> String {
     let _ =
         writeln!(page, "<style>\n{charts}{}</style>\n</head>\n<body>", include_str!("style.css"));
     page.push_str(&head(report, &looks));
-    if report.verdicts.len() > 1 {
-        page.push_str(&comparison(&report.verdicts));
-    }
-    for verdict in &report.verdicts {
-        page.push_str(&marks(verdict));
+    match &report.verdicts[..] {
+        [only] => {
+            let _ = writeln!(page, "<h2>Against the best and the fairest rival</h2>");
+            page.push_str(&marks(only));
+        }
+        several => page.push_str(&comparison(several)),
     }
     let summaries: Vec<(&ScenarioReport, ScenarioSummary)> =
         report.scenarios.iter().map(|s| (s, ScenarioSummary::of(s))).collect();
@@ -72,11 +73,16 @@ const BAD: &str = "bad";
 
 /// Several sets of settings side by side.
 fn comparison(verdicts: &[Verdict]) -> String {
+    if verdicts.is_empty() {
+        return String::new();
+    }
     let mut text = String::from(
         "<h2>The settings side by side</h2>\n<div class=\"scroll\"><table>\n<tr><th>lock</th>",
     );
     for measure in Measure::ALL {
-        let _ = write!(text, "<th>{}<br>{}</th>", measure.name(), escape(&mark_of(measure)));
+        let (name, about) = (measure.short_name(), measure.name());
+        let mark = escape(&mark_of(measure));
+        let _ = write!(text, "<th title=\"{about}\">{name}<br>{mark}</th>");
     }
     text.push_str("<th>throughput marks</th><th>wait marks</th></tr>\n");
     for verdict in verdicts {
@@ -96,20 +102,26 @@ fn comparison(verdicts: &[Verdict]) -> String {
         );
     }
     text.push_str("</table></div>\n");
+    for verdict in verdicts {
+        let name = escape(&verdict.subject.to_string());
+        let _ = writeln!(text, "<details><summary>{name}</summary>\n{}</details>", marks(verdict));
+    }
     text
 }
 
 fn reached(overall: &Overall) -> &'static str {
-    if overall.reached { GOOD } else { BAD }
+    match overall.mark {
+        None => "",
+        Some(_) if overall.reached => GOOD,
+        Some(_) => BAD,
+    }
 }
 
 fn marks(verdict: &Verdict) -> String {
-    let mut text = format!(
-        "<h2>{} against the best and the fairest rival</h2>\n<p>The fairest rival has the shortest \
-         longest wait among those with at least half of the best rival's throughput.</p>\n\
-         <div class=\"scroll\"><table>\n<tr><th>over all</th><th>reached</th><th>mark</th>\
-         <th>scenarios</th><th>worst</th></tr>\n",
-        escape(&verdict.subject.to_string()),
+    let mut text = String::from(
+        "<p>The fairest rival has the shortest longest wait among those with at least half of the \
+         best rival's throughput.</p>\n<div class=\"scroll\"><table>\n<tr><th>over all</th>\
+         <th>reached</th><th>mark</th><th>scenarios</th><th>worst</th></tr>\n",
     );
     for overall in &verdict.overall {
         let _ = writeln!(
