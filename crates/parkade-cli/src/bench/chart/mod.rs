@@ -96,20 +96,21 @@ fn frame((x, across, ticks): (Axis, &Scale, &[f64]), (y, up): (Axis, &Scale)) ->
 /// One bar a lock.
 pub(super) fn bars(values: &[(&Look, f64)], write: fn(f64) -> String) -> String {
     const ROW: f64 = 26.0;
-    const NAMES: f64 = 150.0;
+    let letters = values.iter().map(|(look, _)| look.name.chars().count()).max().unwrap_or(0);
+    let names = (6.4 * letters as f64 + 12.0).min(WIDTH / 1.6);
     let height = ROW * values.len() as f64 + 8.0;
-    let scale = Scale::new(Kind::Linear, values.iter().map(|v| v.1), NAMES, WIDTH - 60.0);
+    let scale = Scale::new(Kind::Linear, values.iter().map(|v| v.1), names, WIDTH - 60.0);
     let mut document = canvas(WIDTH, height);
     for (row, &(look, value)) in values.iter().enumerate() {
         let top = 4.0 + ROW * row as f64;
         let bar = Rectangle::new()
             .set("class", format!("bar {}", look.class))
-            .set("x", NAMES)
+            .set("x", names)
             .set("y", top + 4.0)
-            .set("width", format!("{:.1}", scale.at(value) - NAMES))
+            .set("width", format!("{:.1}", scale.at(value) - names))
             .set("height", ROW - 8.0);
         document =
-            document.add(text(NAMES - 8.0, top + ROW / 2.0 + 4.0, "end", &look.name)).add(bar).add(
+            document.add(text(names - 8.0, top + ROW / 2.0 + 4.0, "end", &look.name)).add(bar).add(
                 text(scale.at(value) + 6.0, top + ROW / 2.0 + 4.0, "start", &write(value))
                     .set("class", "value"),
             );
