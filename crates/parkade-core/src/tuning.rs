@@ -3,6 +3,9 @@
 //! | setting | by name | environment | unit | range | default |
 //! |---|---|---|---|---|---|
 //! | [`spin`] | `spin_ns` | `PARKADE_SPIN_NS` | ns | 0 to 1,000,000 | 3,000; 0 on one processor |
+//! | [`spin_max`] | `spin_max_ns` | `PARKADE_SPIN_MAX_NS` | ns | 0 to 1,000,000 | 25,000 |
+//! | [`poll_gap`] | `poll_gap_ns` | `PARKADE_POLL_GAP_NS` | ns | 1 to 100,000 | 10 |
+//! | [`yield_interval`] | `yield_us` | `PARKADE_YIELD_US` | us | 1 to 1,000,000 | 100 |
 //! | [`fair_interval`] | `fair_us` | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
 //!
 //! The environment is read once, before `main` (on systems other than Unix: when a value is first
@@ -91,6 +94,27 @@ settings! {
         range: 0..=1_000_000,
         default: || if crate::sys::cpus() == 1 { 0 } else { DEFAULT_SPIN_NS },
     }
+    SPIN_MAX: {
+        name: "spin_max_ns",
+        variable: c"PARKADE_SPIN_MAX_NS",
+        unit: Duration::from_nanos(1),
+        range: 0..=1_000_000,
+        default: || DEFAULT_SPIN_MAX_NS,
+    }
+    POLL_GAP: {
+        name: "poll_gap_ns",
+        variable: c"PARKADE_POLL_GAP_NS",
+        unit: Duration::from_nanos(1),
+        range: 1..=100_000,
+        default: || DEFAULT_POLL_GAP_NS,
+    }
+    YIELD: {
+        name: "yield_us",
+        variable: c"PARKADE_YIELD_US",
+        unit: Duration::from_micros(1),
+        range: 1..=1_000_000,
+        default: || DEFAULT_YIELD_US,
+    }
     FAIR: {
         name: "fair_us",
         variable: c"PARKADE_FAIR_US",
@@ -103,6 +127,17 @@ settings! {
 /// About one futex round trip: spinning that long costs at most twice what parking at once would.
 /// Source: `parkade bench`, docs/decisions/0004.
 const DEFAULT_SPIN_NS: u32 = 3_000;
+
+/// With 12 us cs20us-8 gains nothing, with 20 us a fifth. Source: docs/decisions/0005.
+const DEFAULT_SPIN_MAX_NS: u32 = 25_000;
+
+/// Shorter favours sections of tens of nanoseconds, longer those of two. Source:
+/// docs/decisions/0005.
+const DEFAULT_POLL_GAP_NS: u32 = 10;
+
+/// A yield to another thread costs a context switch, so this keeps their share near one percent.
+/// Source: docs/decisions/0005.
+const DEFAULT_YIELD_US: u32 = 100;
 
 /// Source: `parkade bench`, docs/decisions/0004.
 const DEFAULT_FAIR_US: u32 = 500;
@@ -211,18 +246,63 @@ impl Setting {
     }
 }
 
-/// How long a thread that finds a lock held polls it before it parks.
+/// How long a thread that finds a lock held polls it, at least, before it parks.
 #[must_use]
 pub fn spin() -> Duration {
     SPIN.duration()
 }
 
-/// Sets [`spin`]; 0 parks at once. Fractions of a nanosecond do not exist.
+/// Sets [`spin`]; 0 parks at once, whatever [`spin_max`] is.
 ///
 /// # Errors
 /// [`OutOfRange`] above 1 ms; the setting is unchanged.
 pub fn set_spin(spin: Duration) -> Result<(), OutOfRange> {
     SPIN.set(spin)
+}
+
+/// How long a thread polls a lock, at most, where polling has paid lately. (Beyond 65 us more than
+/// [`spin`] only a probe now and then polls so long.)
+#[must_use]
+pub fn spin_max() -> Duration {
+    SPIN_MAX.duration()
+}
+
+/// Sets [`spin_max`]; less than [`spin`] is like [`spin`].
+///
+/// # Errors
+/// [`OutOfRange`] above 1 ms; the setting is unchanged.
+pub fn set_spin_max(spin_max: Duration) -> Result<(), OutOfRange> {
+    SPIN_MAX.set(spin_max)
+}
+
+/// How long a thread waits between its first two looks at a held lock; further gaps double up to
+/// 500 ns.
+#[must_use]
+pub fn poll_gap() -> Duration {
+    POLL_GAP.duration()
+}
+
+/// Sets [`poll_gap`].
+///
+/// # Errors
+/// [`OutOfRange`] below 1 ns or above 100 us; the setting is unchanged.
+pub fn set_poll_gap(gap: Duration) -> Result<(), OutOfRange> {
+    POLL_GAP.set(gap)
+}
+
+/// After how much running a thread that has to poll first yields its processor to other threads.
+#[must_use]
+pub fn yield_interval() -> Duration {
+    YIELD.duration()
+}
+
+/// Sets [`yield_interval`]; fractions of a microsecond are dropped. Shorter makes for shorter waits
+/// and more context switches when there are more runnable threads than processors.
+///
+/// # Errors
+/// [`OutOfRange`] below 1 us or above 1 s; the setting is unchanged.
+pub fn set_yield_interval(interval: Duration) -> Result<(), OutOfRange> {
+    YIELD.set(interval)
 }
 
 /// How long the waiter whose turn it is may be overtaken before it claims the lock.
@@ -249,6 +329,18 @@ pub(crate) fn read_environment() {
 
 pub(crate) fn spin_ns() -> u32 {
     SPIN.value()
+}
+
+pub(crate) fn spin_max_ns() -> u32 {
+    SPIN_MAX.value()
+}
+
+pub(crate) fn poll_gap_ns() -> u32 {
+    POLL_GAP.value()
+}
+
+pub(crate) fn yield_interval_ns() -> u64 {
+    1000 * u64::from(YIELD.value())
 }
 
 #[cfg(all(test, not(loom)))]

@@ -9,8 +9,7 @@
 
 use super::state::Word;
 use parkade_core::{
-    DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, UnparkResult,
-    policy::{Line, Wait},
+    DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, UnparkResult, policy::Wait,
 };
 
 /// The one-byte lock under [`FairMutex`](super::FairMutex).
@@ -74,9 +73,10 @@ impl RawFairMutex {
 
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
-        let mut wait = Wait::begin(Line::Empty);
+        let mut wait = Wait::begin(self.key());
         loop {
             if self.word.try_acquire() {
+                wait.acquired();
                 return true;
             }
             // With a queue, polling is in vain: the lock passes from hand to hand.

@@ -30,7 +30,7 @@ use crate::parked::Parked;
 use core::time::Duration;
 use parkade_core::{
     Moment, ParkRequest, ParkResult, Place, UnparkResult, UnparkToken, fence,
-    policy::{self, Line, Wait},
+    policy::{self, Wait},
 };
 
 /// What a woken thread is told: that it is the designated one.
@@ -89,7 +89,7 @@ impl RawMutex {
     #[cfg(all(test, loom))]
     pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
         let mut waiter = Waiter {
-            wait: Wait::begin(self.line()),
+            wait: Wait::begin(self.key()),
             role: Role::Newcomer,
             claimed: false,
             deadline: None,
@@ -178,7 +178,7 @@ impl RawMutex {
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
         let mut waiter = Waiter {
-            wait: Wait::begin(self.line()),
+            wait: Wait::begin(self.key()),
             role: Role::Newcomer,
             claimed: false,
             deadline,
@@ -207,13 +207,9 @@ impl RawMutex {
         }
     }
 
-    /// Whether anybody is ahead of a newcomer, as far as the policy wants to know.
-    fn line(&self) -> Line {
-        if self.word.queue().has_line() { Line::Waiting } else { Line::Empty }
-    }
-
     /// What a thread that acquired by the slow path owes the word.
     fn acquired(&self, waiter: &Waiter) {
+        waiter.wait.acquired();
         if waiter.role == Role::Designated {
             self.word.settle();
         }

@@ -1,0 +1,156 @@
+//! How a waiter waits: the one place that decides between polling, yielding, parking and claiming.
+//!
+//! A lock's slow path owns a [`Wait`] and asks it; the lock keeps the protocol, the policy keeps
+//! the constants. Nothing here runs unless a lock was found held.
+//!
+//! # The policy
+//!
+//! A waiter *polls* the lock at growing gaps until a budget is spent, and then *parks*. How large the
+//! budget is, the lock has taught it: where polling has paid lately, up to
+//! [`tuning::spin_max`](crate::tuning::spin_max), else [`tuning::spin`](crate::tuning::spin)
+//! ([`Hints`]).
+//!
+//! While it polls it now and then *yields* the processor: after 2.5 us, 5 us, 10 us, ... of one
+//! wait, because a holder that does not release short sections is probably preempted, perhaps here;
+//! and whenever the thread has been running for [`tuning::yield_interval`](crate::tuning::yield_interval)
+//! without yielding. The second rule is what keeps waits short when there are more runnable
+//! threads than processors: a woken thread waits for a processor, not for the end of a
+//! scheduler slice, and threads that poll pass theirs on.
+//!
+//! A waiter that was woken and has polled in vain *claims* the lock after
+//! [`tuning::fair_interval`](crate::tuning::fair_interval).
+//!
+//! What was tried and measured is in docs/decisions/0004 and 0005.
+
+mod hints;
+mod polling;
+mod surroundings;
+mod symmetric;
+
+#[cfg(loom)]
+mod model;
+
+pub use hints::Hints;
+#[cfg(loom)]
+pub use model::Model;
+pub use surroundings::{Pace, Process, Surroundings};
+pub use symmetric::may_return_to_asymmetric;
+
+use crate::{deadline::Moment, spin, tuning};
+use polling::Polling;
+
+/// What a waiter does before it looks at the lock again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It pauses for so many nanoseconds, on its processor.
+    Pause(u32),
+    /// It offers its processor to others, and afterwards calls [`Wait::yielded`].
+    Yield,
+    /// It queues and sleeps.
+    Park,
+}
+
+/// One thread's wait for one lock.
+#[derive(Debug)]
+pub struct Wait<S: Surroundings = Process> {
+    surroundings: S,
+    /// The lock's address; only a number here.
+    key: usize,
+    /// When it first queued.
+    since: Option<Moment>,
+    /// When it was first woken and had to compete.
+    first_wake: Option<Moment>,
+    /// Begins with the first look in vain.
+    polling: Option<Polling>,
+}
+
+impl Wait {
+    /// A newcomer's wait for the lock at `key` begins. Reads no clock.
+    #[must_use]
+    pub fn begin(key: usize) -> Wait {
+        Wait::begin_in(Process, key)
+    }
+
+    /// Waits for the next look at the lock's word; `false`, at once, when it is time to park.
+    pub fn poll_again(&mut self) -> bool {
+        match self.step() {
+            Step::Pause(ns) => spin::pause_for(ns),
+            Step::Yield => {
+                std::thread::yield_now();
+                self.yielded();
+            }
+            Step::Park => return false,
+        }
+        true
+    }
+}
+
+impl<S: Surroundings> Wait<S> {
+    /// As [`begin`](Wait::begin), for a waiter elsewhere than in this process: in a simulation.
+    #[must_use]
+    pub fn begin_in(surroundings: S, key: usize) -> Wait<S> {
+        Wait { surroundings, key, since: None, first_wake: None, polling: None }
+    }
+
+    /// What to do before the next look at the lock.
+    pub fn step(&mut self) -> Step {
+        let Wait { surroundings, key, polling, .. } = self;
+        polling.get_or_insert_with(|| Polling::begin(surroundings, *key)).step(surroundings, *key)
+    }
+
+    /// The waiter has a processor again after [`Step::Yield`].
+    pub fn yielded(&mut self) {
+        let now = self.surroundings.now();
+        self.surroundings.pace(|pace| pace.ran_from(now));
+    }
+
+    /// The waiter has acquired the lock.
+    pub fn acquired(&self) {
+        let Wait { surroundings, key, polling, .. } = self;
+        surroundings.pace(|pace| pace.acquired(polling.is_none()));
+        if let Some(polling) = polling {
+            polling.paid(surroundings, *key);
+        }
+    }
+
+    /// The waiter is about to queue; returns when it first did.
+    pub fn queueing(&mut self) -> Moment {
+        *self.since.get_or_insert_with(|| self.surroundings.now())
+    }
+
+    /// The waiter was woken and competes again.
+    pub fn woken(&mut self) {
+        let now = self.surroundings.now();
+        self.first_wake.get_or_insert(now);
+        self.surroundings.pace(|pace| pace.ran_from(now));
+        self.polling = None;
+    }
+
+    /// Whether a woken waiter that has polled in vain and is about to park again has been overtaken
+    /// long enough to claim the lock: for the fair interval since its first wake, or for a few of
+    /// them since it queued.
+    #[must_use]
+    pub fn may_claim(&self) -> bool {
+        let (Some(since), Some(first_wake)) = (self.since, self.first_wake) else {
+            return false;
+        };
+        self.overtaken_too_long(since, first_wake)
+    }
+
+    #[cfg(not(loom))]
+    fn overtaken_too_long(&self, since: Moment, first_wake: Moment) -> bool {
+        let (now, interval) = (self.surroundings.now(), tuning::fair_interval());
+        now.since(first_wake) >= interval || now.since(since) >= QUEUED_INTERVALS * interval
+    }
+
+    #[cfg(loom)]
+    fn overtaken_too_long(&self, _: Moment, _: Moment) -> bool {
+        model::claims()
+    }
+}
+
+/// After how many fair intervals in the queue a woken waiter claims at its first lost race. One
+/// that polled for its whole budget in vain faces long sections, and there a claim costs little; with
+/// short sections it would have got in while polling. long-8: longest wait 20 ms
+/// against 24 ms without (docs/decisions/0004).
+const QUEUED_INTERVALS: u32 = 4;
