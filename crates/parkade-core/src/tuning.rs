@@ -5,7 +5,7 @@
 //! | [`spin`] | `spin_ns` | `PARKADE_SPIN_NS` | ns | 0 to 1,000,000 | 3,000; 0 on one processor |
 //! | [`spin_max`] | `spin_max_ns` | `PARKADE_SPIN_MAX_NS` | ns | 0 to 1,000,000 | 25,000 |
 //! | [`poll_gap`] | `poll_gap_ns` | `PARKADE_POLL_GAP_NS` | ns | 1 to 100,000 | 10 |
-//! | [`yield_interval`] | `yield_us` | `PARKADE_YIELD_US` | us | 1 to 1,000,000 | 100 |
+//! | [`yield_interval`] | `yield_us` | `PARKADE_YIELD_US` | us | 1 to 1,000,000 | 50 |
 //! | [`fair_interval`] | `fair_us` | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
 //!
 //! The environment is read once, before `main` (on systems other than Unix: when a value is first
@@ -131,13 +131,12 @@ const DEFAULT_SPIN_NS: u32 = 3_000;
 /// With 12 us cs20us-8 gains nothing, with 20 us a fifth. Source: docs/decisions/0005.
 const DEFAULT_SPIN_MAX_NS: u32 = 25_000;
 
-/// Shorter favours sections of tens of nanoseconds, longer those of two. Source:
-/// docs/decisions/0005.
+/// The sooner the second look, the better for sections of tens of nanoseconds and up; where it is
+/// not, threads take turns. Source: docs/decisions/0005.
 const DEFAULT_POLL_GAP_NS: u32 = 10;
 
-/// A yield to another thread costs a context switch, so this keeps their share near one percent.
-/// Source: docs/decisions/0005.
-const DEFAULT_YIELD_US: u32 = 100;
+/// A yield to another thread costs a context switch, about a microsecond. Source: docs/decisions/0005.
+const DEFAULT_YIELD_US: u32 = 50;
 
 /// Source: `parkade bench`, docs/decisions/0004.
 const DEFAULT_FAIR_US: u32 = 500;

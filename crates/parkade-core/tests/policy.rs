@@ -34,6 +34,7 @@ impl Surroundings for &World {
 /// What one stretch of polling amounted to.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Stretch {
+    polls: u32,
     polled_ns: u64,
     yields: u32,
     acquired: bool,
@@ -52,6 +53,7 @@ impl World {
             match wait.step() {
                 Step::Pause(ns) => {
                     self.pass(u64::from(ns));
+                    stretch.polls += 1;
                     stretch.polled_ns += u64::from(ns);
                 }
                 Step::Yield => {
@@ -134,20 +136,43 @@ fn a_stuck_waiter_yields_and_ever_more_rarely() {
 #[test]
 fn short_waits_yield_once_in_the_interval_and_rarely_read_the_clock() {
     let world = World::default();
-    let waits = 4_000;
-    let yields: u32 = (0..waits)
-        .map(|_| {
-            world.pass(300); // the thread's own work
-            let stretch = world.wait(8, 200);
-            assert!(stretch.acquired);
-            stretch.yields
-        })
-        .sum();
+    let (mut polls, mut yields) = (0, 0);
+    for _ in 0..4_000 {
+        world.pass(300); // the thread's own work
+        let stretch = world.wait(8, 200);
+        assert!(stretch.acquired);
+        polls += stretch.polls;
+        yields += stretch.yields;
+    }
     let elapsed = Duration::from_nanos(world.now_ns.get());
     let expected = (elapsed.as_nanos() / tuning::yield_interval().as_nanos()) as u32;
     assert!(yields.abs_diff(expected) <= 1 + expected / 10, "{yields}, not {expected}");
     let reads = world.clock_reads.get();
-    assert!(reads <= waits / 4 + 2 * yields, "{reads} clock readings in {waits} waits");
+    assert!(reads <= (polls + yields) / 4 + yields + 1, "{reads} clock readings, {polls} polls");
+}
+
+#[test]
+fn threads_take_turns_only_where_a_second_look_is_often_enough() {
+    let world = World::default();
+    let first_gap = |world: &World| match Wait::begin_in(world, 8).step() {
+        Step::Pause(ns) => u128::from(ns),
+        other => panic!("{other:?}"),
+    };
+    let second_look = |one_in: u32| {
+        for wait in 0..1_000 {
+            if wait % one_in == 0 {
+                Wait::begin_in(&world, 8).acquired();
+            } else {
+                assert!(world.wait(8, 20).acquired);
+            }
+        }
+        first_gap(&world)
+    };
+    let usual = tuning::poll_gap().as_nanos();
+    assert_eq!(first_gap(&world), usual);
+    assert_eq!(second_look(10), usual);
+    assert!(second_look(2) > usual);
+    assert_eq!(second_look(10), usual);
 }
 
 #[test]

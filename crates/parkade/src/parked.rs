@@ -2,7 +2,7 @@
 
 /// Whether anybody is queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Parked {
+pub enum Parked {
     /// Nobody.
     None,
     /// At least one thread.

@@ -38,6 +38,7 @@ pub use symmetric::may_return_to_asymmetric;
 
 use crate::{deadline::Moment, spin, tuning};
 use polling::Polling;
+use surroundings::Effort;
 
 /// What a waiter does before it looks at the lock again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +108,14 @@ impl<S: Surroundings> Wait<S> {
     /// The waiter has acquired the lock.
     pub fn acquired(&self) {
         let Wait { surroundings, key, polling, .. } = self;
-        surroundings.pace(|pace| pace.acquired(polling.is_none()));
-        if let Some(polling) = polling {
-            polling.paid(surroundings, *key);
-        }
+        let effort = match polling {
+            None => Effort::Look,
+            Some(polling) => {
+                polling.paid(surroundings, *key);
+                Effort::Polling
+            }
+        };
+        surroundings.pace(|pace| pace.acquired(effort));
     }
 
     /// The waiter is about to queue; returns when it first did.

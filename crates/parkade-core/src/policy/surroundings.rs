@@ -58,6 +58,15 @@ const TAKES_TURNS: u32 = EASY_ALL / 100 * 30;
 /// How slowly the share follows: it forgets by half in 22 waits.
 const EASY_SHIFT: u32 = 5;
 
+/// What it took to get a lock that was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// A second look, at once.
+    Look,
+    /// Polling, at least.
+    Polling,
+}
+
 /// What a thread remembers from one wait to the next, whatever the lock.
 #[derive(Debug, Default)]
 pub struct Pace {
@@ -95,10 +104,13 @@ impl Pace {
                 >= tuning::yield_interval_ns()
     }
 
-    /// A wait is over; whether it was before the first poll.
-    pub(super) fn acquired(&self, at_once: bool) {
+    /// A wait is over.
+    pub(super) fn acquired(&self, effort: Effort) {
+        let gain = match effort {
+            Effort::Look => EASY_ALL >> EASY_SHIFT,
+            Effort::Polling => 0,
+        };
         let easy = self.easy.get();
-        let gain = if at_once { EASY_ALL >> EASY_SHIFT } else { 0 };
         self.easy.set(easy - (easy >> EASY_SHIFT) + gain);
     }
 

@@ -13,6 +13,15 @@ mod tests;
 pub(crate) use edges::ALL as EDGES;
 pub use raw::RawMutex;
 
+/// The states and transitions of a [`Mutex`], for the simulator of this workspace; not part of the
+/// stable interface.
+#[cfg(not(loom))]
+#[doc(hidden)]
+pub mod machine {
+    pub use super::state::{Locked, Queue, Role, Waking, Word};
+    pub use crate::parked::Parked;
+}
+
 #[cfg(not(loom))]
 crate::lock_api_face!(RawMutex, release_fair = release_fair);
 

@@ -184,40 +184,45 @@ pub(super) const TRANSITIONS: &[Transition] = &[
 
 /// A snapshot of the `queue` byte.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Queue(u8);
+pub struct Queue(u8);
 
 impl Queue {
     /// The holder may release with a plain store.
     #[inline(always)]
-    pub(super) fn is_quiet(self) -> bool {
+    pub fn is_quiet(self) -> bool {
         self.0 & LOOK == 0
     }
-    pub(super) fn waking(self) -> bool {
+    /// Somebody is designated.
+    pub fn waking(self) -> bool {
         self.0 & WAKING != 0
     }
-    pub(super) fn parked(self) -> bool {
+    /// Threads are queued.
+    pub fn parked(self) -> bool {
         self.0 & PARKED != 0
     }
-    pub(super) fn claim(self) -> bool {
+    /// The next release is asked for.
+    pub fn claim(self) -> bool {
         self.0 & CLAIM != 0
     }
-    pub(super) fn symmetric(self) -> bool {
+    /// Releases use a read-modify-write.
+    pub fn symmetric(self) -> bool {
         self.0 & SYMMETRIC != 0
     }
-    pub(super) fn fenced(self) -> bool {
+    /// The announcement is binding.
+    pub fn fenced(self) -> bool {
         self.0 & FENCED != 0
     }
     /// Symmetric mode may end: its fence is over and nobody needs a release's attention.
-    pub(super) fn may_return(self) -> bool {
+    pub fn may_return(self) -> bool {
         self.0 & (FENCED | NEEDS_WAKE | CLAIM) == FENCED
     }
     /// Threads sleep and none of them is on its way.
-    pub(super) fn needs_wake(self) -> bool {
+    pub fn needs_wake(self) -> bool {
         self.0 & NEEDS_WAKE != 0
     }
     /// Somebody is queued, or up and first in line.
     #[inline(always)]
-    pub(super) fn has_line(self) -> bool {
+    pub fn has_line(self) -> bool {
         self.0 & (PARKED | WAKING) != 0
     }
     /// Whether the bits agree with each other ("Legal words").
@@ -248,7 +253,7 @@ impl fmt::Debug for Queue {
 
 /// A snapshot of the `locked` byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Locked {
+pub enum Locked {
     /// Anybody may take it.
     Free,
     /// Somebody holds it.
@@ -277,7 +282,7 @@ fn reserved() -> u8 {
 
 /// Whether a thread may take a reserved lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
+pub enum Role {
     /// It has not been taken off the queue, or has settled since.
     Newcomer,
     /// It was taken off the queue with `WAKING` and has not acquired, parked again or left.
@@ -285,14 +290,15 @@ pub(super) enum Role {
 }
 
 /// The two bytes.
-pub(super) struct Word {
+pub struct Word {
     locked: AtomicU8,
     queue: AtomicU8,
 }
 
 impl Word {
     parkade_core::const_unless_loom! {
-        pub(super) fn new() -> Word {
+        /// Free, with nobody waiting.
+        pub fn new() -> Word {
             Word {
                 locked: AtomicU8::new(FREE),
                 queue: AtomicU8::new(BORN),
@@ -318,34 +324,38 @@ impl Word {
         self.queue.store(SYMMETRIC | FENCED, Relaxed);
     }
 
+    /// The queue byte as it is.
     #[inline(always)]
-    pub(super) fn queue(&self) -> Queue {
+    pub fn queue(&self) -> Queue {
         Queue(self.queue.load(Relaxed))
     }
 
-    pub(super) fn locked(&self) -> Locked {
+    /// The locked byte as it is.
+    pub fn locked(&self) -> Locked {
         Locked::decode(self.locked.load(Relaxed))
     }
 
-    pub(super) fn is_locked(&self) -> bool {
+    /// Held, or reserved for somebody.
+    pub fn is_locked(&self) -> bool {
         matches!(self.locked(), Locked::Held | Locked::Reserved)
     }
 
+    /// Held.
     #[inline(always)]
-    pub(super) fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.locked.load(Relaxed) == HELD
     }
 
     /// M1: FREE -> HELD.
     #[inline(always)]
     #[must_use]
-    pub(super) fn try_acquire(&self) -> bool {
+    pub fn try_acquire(&self) -> bool {
         self.locked.compare_exchange(FREE, HELD, M1.get(), Relaxed).is_ok()
     }
 
     /// M1, or M2 for the designated thread; looks before it tries.
     #[must_use]
-    pub(super) fn try_acquire_as(&self, role: Role) -> bool {
+    pub fn try_acquire_as(&self, role: Role) -> bool {
         match (self.locked(), role) {
             (Locked::Free, _) => self.try_acquire(),
             (Locked::Reserved, Role::Designated) => {
@@ -359,7 +369,7 @@ impl Word {
     /// M2, for a reservation that nobody can take any more.
     #[cold]
     #[must_use]
-    pub(super) fn try_acquire_stale(&self) -> bool {
+    pub fn try_acquire_stale(&self) -> bool {
         let Locked::Stale(byte) = self.locked() else {
             return false;
         };
@@ -367,7 +377,7 @@ impl Word {
     }
 
     /// M3: the designated thread has acquired.
-    pub(super) fn settle(&self) {
+    pub fn settle(&self) {
         self.update(resigned);
     }
 
@@ -381,7 +391,7 @@ impl Word {
     /// queue is no longer quiet, and then the caller must take the bucket lock (S2).
     #[inline(always)]
     #[must_use]
-    pub(super) fn release_asymmetric(&self) -> bool {
+    pub fn release_asymmetric(&self) -> bool {
         self.free();
         fence::compiler_only();
         self.queue().is_quiet()
@@ -389,7 +399,7 @@ impl Word {
 
     /// R2: HELD -> FREE for a holder that saw `queue`; returns what the queue was afterwards (S1).
     #[must_use]
-    pub(super) fn release_symmetric(&self, Queue(mut queue): Queue) -> Queue {
+    pub fn release_symmetric(&self, Queue(mut queue): Queue) -> Queue {
         self.free();
         // Replacing the byte by itself is a read-modify-write that changes nothing. (Adding zero
         // would be one too, but compilers turn it into a fence and a load.)
@@ -400,25 +410,25 @@ impl Word {
     }
 
     /// R3: HELD -> RESERVED. The caller holds the bucket lock and has set or seen `WAKING`.
-    pub(super) fn reserve(&self) {
+    pub fn reserve(&self) {
         self.locked.store(reserved(), R3.get());
     }
 
     /// A1, first half: announces a waiter; whether we are the one who must fence.
     #[must_use]
-    pub(super) fn announce(&self) -> bool {
+    pub fn announce(&self) -> bool {
         self.queue.fetch_or(SYMMETRIC, Relaxed) & SYMMETRIC == 0
     }
 
     /// A2: a heavy fence was executed after the announcement. Also used by a thread that holds
     /// the lock, having taken it after the announcement: its release orders those after it.
-    pub(super) fn fenced(&self) {
+    pub fn fenced(&self) {
         self.queue.fetch_or(FENCED, Relaxed);
     }
 
     /// A3: back to asymmetric mode, for a holder that saw `queue`.
     #[must_use]
-    pub(super) fn try_return_to_asymmetric(&self, Queue(queue): Queue) -> bool {
+    pub fn try_return_to_asymmetric(&self, Queue(queue): Queue) -> bool {
         let asymmetric = queue & !(SYMMETRIC | FENCED);
         BORN == 0
             && Queue(queue).may_return()
@@ -428,7 +438,7 @@ impl Word {
     /// P1: makes ready to queue, unless the lock may be taken by `role` after all (P2). The caller
     /// holds the bucket lock; on `true` it queues a thread before it releases that lock.
     #[must_use]
-    pub(super) fn try_prepare_park(&self, role: Role) -> bool {
+    pub fn try_prepare_park(&self, role: Role) -> bool {
         let drop_waking = if role == Role::Designated { WAKING } else { 0 };
         // Without SYMMETRIC a release could miss us: the mode has ended since we announced.
         let mark = |queue| {
@@ -451,7 +461,7 @@ impl Word {
     }
 
     /// P3: writes `PARKED` as the queue is; the caller holds the bucket lock.
-    pub(super) fn publish(&self, parked: Parked, waking: Waking) {
+    pub fn publish(&self, parked: Parked, waking: Waking) {
         self.update(|queue| {
             let queue = match parked {
                 Parked::Some => queue | PARKED,
@@ -466,7 +476,7 @@ impl Word {
     }
 
     /// Withdraws the claim of a claimer that leaves the queue; the caller holds the bucket lock.
-    pub(super) fn unclaim(&self) {
+    pub fn unclaim(&self) {
         self.queue.fetch_and(!CLAIM, Relaxed);
     }
 
@@ -474,14 +484,14 @@ impl Word {
     /// that its release will see that nobody is designated (S1, S2). `None`, and nothing is done, if
     /// nobody has announced it. The caller holds the bucket lock.
     #[must_use]
-    pub(super) fn resign(&self) -> Option<bool> {
+    pub fn resign(&self) -> Option<bool> {
         let give_up = |queue| (queue & SYMMETRIC != 0).then_some(with_needs_wake(resigned(queue)));
         self.queue.fetch_update(P4.get(), Relaxed, give_up).ok()?;
         Some(self.locked() == Locked::Held)
     }
 
     /// C1: asks for the next release.
-    pub(super) fn claim(&self) {
+    pub fn claim(&self) {
         self.queue.fetch_or(CLAIM, Relaxed);
     }
 
@@ -494,7 +504,7 @@ impl Word {
 
 /// What becomes of `WAKING`, for [`Word::publish`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Waking {
+pub enum Waking {
     /// Nothing.
     Keep,
     /// A thread was taken off the queue and is designated now.
