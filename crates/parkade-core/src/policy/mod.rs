@@ -25,18 +25,20 @@
 mod hints;
 mod polling;
 mod surroundings;
-mod symmetric;
 
 #[cfg(loom)]
 mod model;
+#[cfg(not(loom))]
+mod symmetric;
 
 pub use hints::Hints;
 #[cfg(loom)]
-pub use model::Model;
+pub use model::{Model, may_return_to_asymmetric};
 pub use surroundings::{Pace, Process, Surroundings};
+#[cfg(not(loom))]
 pub use symmetric::may_return_to_asymmetric;
 
-use crate::{deadline::Moment, spin, tuning};
+use crate::{deadline::Moment, spin};
 use polling::Polling;
 use surroundings::Effort;
 
@@ -144,7 +146,7 @@ impl<S: Surroundings> Wait<S> {
 
     #[cfg(not(loom))]
     fn overtaken_too_long(&self, since: Moment, first_wake: Moment) -> bool {
-        let (now, interval) = (self.surroundings.now(), tuning::fair_interval());
+        let (now, interval) = (self.surroundings.now(), crate::tuning::fair_interval());
         now.since(first_wake) >= interval || now.since(since) >= QUEUED_INTERVALS * interval
     }
 

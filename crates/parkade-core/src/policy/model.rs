@@ -32,6 +32,7 @@ pub(super) fn claims() -> bool {
 }
 
 /// Whether symmetric mode ends when it may.
-pub(super) fn returns() -> bool {
+#[must_use]
+pub fn may_return_to_asymmetric() -> bool {
     RETURNS.load(Relaxed)
 }

@@ -18,7 +18,6 @@ const RETURNS_PER_SECOND: u64 = 1000;
 /// Whether the holder of a lock in symmetric mode may return it to asymmetric mode
 /// now. Bounds heavy fences process-wide: one per lock at its first wait, then
 /// `RETURNS_PER_SECOND` in all.
-#[cfg(not(loom))]
 #[must_use]
 pub fn may_return_to_asymmetric() -> bool {
     thread_local! {
@@ -40,11 +39,4 @@ pub fn may_return_to_asymmetric() -> bool {
     let (now, next) = (Moment::now().as_nanos(), NEXT.load(Ordering::Relaxed));
     now >= next
         && NEXT.compare_exchange(next, now + interval, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-}
-
-/// What the model decides.
-#[cfg(loom)]
-#[must_use]
-pub fn may_return_to_asymmetric() -> bool {
-    super::model::returns()
 }

@@ -15,7 +15,6 @@ pub use raw::RawMutex;
 
 /// The states and transitions of a [`Mutex`], for the simulator of this workspace; not part of the
 /// stable interface.
-#[cfg(not(loom))]
 #[doc(hidden)]
 pub mod machine {
     pub use super::state::{Locked, Queue, Role, Waking, Word};
