@@ -29,8 +29,8 @@
 //!
 //! # Tuning
 //!
-//! [`tuning`] holds the two process-wide settings of the waiting policy; the environment variables
-//! `PARKADE_SPIN_NS` and `PARKADE_FAIR_US` set them from outside.
+//! [`tuning`] holds the process-wide settings of the waiting policy and names the environment
+//! variables that set them from outside. `parkade bench --sweep` compares values.
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 

@@ -21,7 +21,7 @@ crate::lock_api_face!(RawFairMutex, release_fair = release);
 /// two orders of magnitude slower than a [`Mutex`](crate::Mutex), whose waits are bounded as well.
 /// Use it where order itself is the requirement.
 ///
-/// * **Blocking**: [`lock`](lock_api::Mutex::lock) polls for [`tuning::spin`](crate::tuning::spin)
+/// * **Blocking**: [`lock`](lock_api::Mutex::lock) polls as [`Mutex`](crate::Mutex) does
 ///   unless threads are queued, then sleeps. Two threads that are still polling are not ordered.
 /// * **Fairness**: first in, first out among queued threads. The k-th waits for k sections and k
 ///   wake-ups of the scheduler. `try_lock` fails while anybody is queued.
