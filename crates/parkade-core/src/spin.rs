@@ -3,28 +3,32 @@
 use crate::deadline::Moment;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Pauses for about `ns` nanoseconds, reading no clock.
+/// Pauses for about `ns` nanoseconds, and for one `spin_loop` hint at least, reading no clock.
 pub(crate) fn pause_for(ns: u32) {
     if cfg!(loom) {
         return;
     }
-    let pauses = u64::from(ns) * 1024 / u64::from(pause_ns_1024());
-    for _ in 0..pauses.max(1) {
+    let hints = (u64::from(ns) * u64::from(hints_per_span())) >> SPAN_NS.ilog2();
+    for _ in 0..hints.max(1) {
         core::hint::spin_loop();
     }
 }
 
-/// What one `spin_loop` hint costs, in 1/1024 ns. It differs forty-fold between processor
+/// The unit in which the cost of a `spin_loop` hint is kept: a power of two, so that a pause needs
+/// no division.
+const SPAN_NS: u32 = 1 << 16;
+
+/// How many `spin_loop` hints take [`SPAN_NS`]. What one costs differs forty-fold between processor
 /// generations (swiftlang/swift#88523), so it is measured once.
-fn pause_ns_1024() -> u32 {
-    static COST: AtomicU32 = AtomicU32::new(0);
-    match COST.load(Ordering::Relaxed) {
+fn hints_per_span() -> u32 {
+    static HINTS: AtomicU32 = AtomicU32::new(0);
+    match HINTS.load(Ordering::Relaxed) {
         0 => {
-            let cost = measure();
-            COST.store(cost, Ordering::Relaxed);
-            cost
+            let hints = measure();
+            HINTS.store(hints, Ordering::Relaxed);
+            hints
         }
-        cost => cost,
+        hints => hints,
     }
 }
 
@@ -40,7 +44,7 @@ fn measure() -> u32 {
         Moment::now().since(start).as_nanos() as u64
     });
     let ns = best.min().unwrap_or(1).max(1);
-    u32::try_from(ns * 1024 / u64::from(PAUSES)).unwrap_or(u32::MAX).max(1)
+    u32::try_from(u64::from(PAUSES) * u64::from(SPAN_NS) / ns).unwrap_or(u32::MAX).max(1)
 }
 
 /// Exponential back-off for locks built on this crate: a few pauses, each longer than the last,

@@ -54,6 +54,36 @@ mod thread {
 
 pub(crate) use thread::thread_id;
 
+/// The number of the processor that the calling thread runs on; 0 where that is not known.
+pub(crate) fn processor() -> usize {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: has no preconditions.
+        usize::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(0)
+    }
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
+/// How often the calling thread has lost or given up its processor; `None` where that is not known.
+pub(crate) fn switches() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut usage = core::mem::MaybeUninit::<libc::rusage>::uninit();
+        // SAFETY: the pointer is to room for what the call writes.
+        let answer = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+        if answer != 0 {
+            return None;
+        }
+        // SAFETY: the call succeeded, so it has written all of it.
+        let usage = unsafe { usage.assume_init() };
+        // They count up from zero.
+        Some((usage.ru_nvcsw as u64).wrapping_add(usage.ru_nivcsw as u64))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// How many processors this process may run on; at least 1. Allocates nothing on Linux.
 pub(crate) fn cpus() -> u32 {
     #[cfg(target_os = "linux")]

@@ -10,8 +10,8 @@
 //!
 //! The environment is read once, before `main` (on systems other than Unix: when a value is first
 //! needed). A value that is not a number in range is reported once on standard error and the default
-//! is kept. Changes apply
-//! to waits that begin afterwards, in every lock of the process.
+//! is kept. Changes apply to every lock of the process, at the next decision a waiter takes: when it
+//! begins to poll, yields, or claims.
 //!
 //! ```
 //! use parkade_core::tuning;
@@ -274,8 +274,9 @@ pub fn set_spin_max(spin_max: Duration) -> Result<(), OutOfRange> {
     SPIN_MAX.set(spin_max)
 }
 
-/// How long a thread waits between its first two looks at a held lock; further gaps double up to
-/// 500 ns.
+/// How long a thread waits between its first two looks at a held lock, one
+/// [`spin_loop`](core::hint::spin_loop) at least; further gaps double up to 500 ns. (Where sections are
+/// tiny it is 300 ns at least: threads take turns there.)
 #[must_use]
 pub fn poll_gap() -> Duration {
     POLL_GAP.duration()
@@ -290,6 +291,7 @@ pub fn set_poll_gap(gap: Duration) -> Result<(), OutOfRange> {
 }
 
 /// After how much running a thread that has to poll first yields its processor to other threads.
+/// Beside threads that do not return the favour it is longer, up to 1 ms.
 #[must_use]
 pub fn yield_interval() -> Duration {
     YIELD.duration()

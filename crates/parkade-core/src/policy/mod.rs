@@ -10,12 +10,15 @@
 //! [`tuning::spin_max`](crate::tuning::spin_max), else [`tuning::spin`](crate::tuning::spin)
 //! ([`Hints`]).
 //!
-//! While it polls it now and then *yields* the processor: after 2.5 us, 5 us, 10 us, ... of one
-//! wait, because a holder that does not release short sections is probably preempted, perhaps here;
-//! and whenever the thread has been running for [`tuning::yield_interval`](crate::tuning::yield_interval)
-//! without yielding. The second rule is what keeps waits short when there are more runnable
-//! threads than processors: a woken thread waits for a processor, not for the end of a
-//! scheduler slice, and threads that poll pass theirs on.
+//! While it polls it now and then *yields* the processor, six times at most: after 2.5 us, 5 us,
+//! 10 us, ... of polling, because a holder that does not release short sections is probably preempted,
+//! perhaps here; and whenever the thread has been running for
+//! [`tuning::yield_interval`](crate::tuning::yield_interval) without giving its processor up. The
+//! second rule is what keeps waits short when there are more runnable threads than processors: a
+//! woken thread waits for a processor, not for the end of a scheduler slice, and threads that poll
+//! pass theirs on. Threads that do not, because they are of another process or compute, would take
+//! everything: after having had the processor for long they are given it again only when the
+//! waiter has run as long as they did ([`Pace`]). A waiter with a deadline parks instead of yielding.
 //!
 //! A waiter that was woken and has polled in vain *claims* the lock after
 //! [`tuning::fair_interval`](crate::tuning::fair_interval).
@@ -23,6 +26,7 @@
 //! What was tried and measured is in docs/decisions/0004 and 0005.
 
 mod hints;
+mod pace;
 mod polling;
 mod surroundings;
 
@@ -34,13 +38,14 @@ mod symmetric;
 pub use hints::Hints;
 #[cfg(loom)]
 pub use model::{Model, may_return_to_asymmetric};
-pub use surroundings::{Pace, Process, Surroundings};
+pub use pace::Pace;
+pub use surroundings::{Process, Surroundings};
 #[cfg(not(loom))]
 pub use symmetric::may_return_to_asymmetric;
 
 use crate::{deadline::Moment, spin};
+use pace::Effort;
 use polling::Polling;
-use surroundings::Effort;
 
 /// What a waiter does before it looks at the lock again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +64,7 @@ pub struct Wait<S: Surroundings = Process> {
     surroundings: S,
     /// The lock's address; only a number here.
     key: usize,
+    deadline: Option<Moment>,
     /// When it first queued.
     since: Option<Moment>,
     /// When it was first woken and had to compete.
@@ -70,8 +76,8 @@ pub struct Wait<S: Surroundings = Process> {
 impl Wait {
     /// A newcomer's wait for the lock at `key` begins. Reads no clock.
     #[must_use]
-    pub fn begin(key: usize) -> Wait {
-        Wait::begin_in(Process, key)
+    pub fn begin(key: usize, deadline: Option<Moment>) -> Wait {
+        Wait::begin_in(Process, key, deadline)
     }
 
     /// Waits for the next look at the lock's word; `false`, at once, when it is time to park.
@@ -91,33 +97,38 @@ impl Wait {
 impl<S: Surroundings> Wait<S> {
     /// As [`begin`](Wait::begin), for a waiter elsewhere than in this process: in a simulation.
     #[must_use]
-    pub fn begin_in(surroundings: S, key: usize) -> Wait<S> {
-        Wait { surroundings, key, since: None, first_wake: None, polling: None }
+    pub fn begin_in(surroundings: S, key: usize, deadline: Option<Moment>) -> Wait<S> {
+        Wait { surroundings, key, deadline, since: None, first_wake: None, polling: None }
     }
 
     /// What to do before the next look at the lock.
     pub fn step(&mut self) -> Step {
-        let Wait { surroundings, key, polling, .. } = self;
-        polling.get_or_insert_with(|| Polling::begin(surroundings, *key)).step(surroundings, *key)
+        let Wait { surroundings: around, key, deadline, polling, .. } = self;
+        polling
+            .get_or_insert_with(|| Polling::begin(around, *key, *deadline))
+            .step(around, *key, *deadline)
     }
 
     /// The waiter has a processor again after [`Step::Yield`].
     pub fn yielded(&mut self) {
-        let now = self.surroundings.now();
-        self.surroundings.pace(|pace| pace.ran_from(now));
+        if let Some(polling) = &mut self.polling {
+            polling.yielded(&self.surroundings);
+        }
     }
 
     /// The waiter has acquired the lock.
     pub fn acquired(&self) {
-        let Wait { surroundings, key, polling, .. } = self;
-        let effort = match polling {
+        let effort = match &self.polling {
             None => Effort::Look,
             Some(polling) => {
-                polling.paid(surroundings, *key);
+                polling.paid(&self.surroundings, self.key);
                 Effort::Polling
             }
         };
-        surroundings.pace(|pace| pace.acquired(effort));
+        // To find the lock free on waking says nothing of its sections.
+        if self.since.is_none() {
+            self.surroundings.pace(|pace| pace.acquired(effort));
+        }
     }
 
     /// The waiter is about to queue; returns when it first did.
@@ -129,7 +140,7 @@ impl<S: Surroundings> Wait<S> {
     pub fn woken(&mut self) {
         let now = self.surroundings.now();
         self.first_wake.get_or_insert(now);
-        self.surroundings.pace(|pace| pace.ran_from(now));
+        self.surroundings.pace(|pace| pace.runs_from(now));
         self.polling = None;
     }
 

@@ -1,74 +1,102 @@
 //! When to look at a held lock again, and when to stop looking.
 
-use super::{Step, Surroundings};
-use crate::tuning;
+use super::{Step, Surroundings, pace::Away};
+use crate::{deadline::Moment, tuning};
 
 /// The longest gap between two polls; from [`tuning::poll_gap`] they double up to it.
 const LONGEST_GAP_NS: u32 = 500;
 
 /// The first gap where sections are so short that to share them costs more than they do
-/// ([`Pace::takes_turns`](super::Pace)): meanwhile the other thread does a hundred of them with the
+/// ([`Pace::takes_turns`](super::Pace)): meanwhile the other thread does dozens of them with the
 /// line to itself (docs/decisions/0005).
 const TURN_NS: u32 = 300;
 
-/// Polling in one wait after which the holder is presumed to be without a processor; the waiter
+/// Polling in one stretch after which the holder is presumed to be without a processor; the waiter
 /// yields then, and again whenever it has polled twice as long (docs/decisions/0005).
 const FIRST_YIELD_NS: u32 = 2_500;
 
 /// What a yield takes out of the budget: about what it costs when nobody else wants the processor.
 const YIELD_NS: u32 = 500;
 
+/// Yields in one stretch: each may last as long as the scheduler likes, and the bound on waiting
+/// counts them.
+const MOST_YIELDS: u32 = 6;
+
 /// One stretch of polling: from the arrival, or from a wake-up, until the lock is acquired or the
 /// budget is spent.
 #[derive(Debug)]
 pub(super) struct Polling {
+    /// 0 once the stretch has ended in vain.
     budget_ns: u32,
     left_ns: u32,
     /// Time spent in pauses.
     polled_ns: u32,
     gap_ns: u32,
     next_yield_ns: u32,
+    yields: u32,
+    away: Option<Away>,
 }
 
 impl Polling {
-    pub(super) fn begin(surroundings: &impl Surroundings, key: usize) -> Polling {
+    pub(super) fn begin(
+        around: &impl Surroundings,
+        key: usize,
+        deadline: Option<Moment>,
+    ) -> Polling {
         let (least, most) = (tuning::spin_ns(), tuning::spin_max_ns());
         // A model has no time to pass.
-        let budget_ns = if least == 0 || cfg!(loom) {
+        let budget = if least == 0 || cfg!(loom) {
             0
-        } else if surroundings.pace(|pace| pace.probes()) {
+        } else if around.pace(|pace| pace.probes()) {
             most.max(least)
         } else {
-            surroundings.hints().budget(key, least, most)
+            around.hints().budget(key, least, most)
         };
+        let budget_ns = match deadline {
+            None => budget,
+            Some(deadline) => {
+                let left = deadline.since(around.now()).as_nanos();
+                budget.min(u32::try_from(left).unwrap_or(u32::MAX))
+            }
+        };
+        let first_gap = tuning::poll_gap_ns();
         Polling {
             budget_ns,
             left_ns: budget_ns,
             polled_ns: 0,
-            gap_ns: if surroundings.pace(|pace| pace.takes_turns()) {
-                tuning::poll_gap_ns().max(TURN_NS)
+            gap_ns: if around.pace(|pace| pace.takes_turns()) {
+                first_gap.max(TURN_NS)
             } else {
-                tuning::poll_gap_ns()
+                first_gap
             },
             next_yield_ns: FIRST_YIELD_NS,
+            yields: 0,
+            away: None,
         }
     }
 
-    pub(super) fn step(&mut self, surroundings: &impl Surroundings, key: usize) -> Step {
+    pub(super) fn step(
+        &mut self,
+        around: &impl Surroundings,
+        key: usize,
+        deadline: Option<Moment>,
+    ) -> Step {
         if self.left_ns == 0 {
-            if self.budget_ns > 0 {
-                surroundings.hints().failed(key, self.budget_ns, tuning::spin_ns());
-                self.budget_ns = 0;
+            if self.budget_ns > 0 && deadline.is_none() {
+                around.hints().failed(key, self.budget_ns, tuning::spin_ns());
             }
+            self.budget_ns = 0;
             return Step::Park;
         }
-        let stuck = self.polled_ns >= self.next_yield_ns;
-        let due = surroundings.pace(|pace| pace.yield_is_due(|| surroundings.now()));
-        if stuck {
-            self.next_yield_ns *= 2;
-        }
-        if stuck || due {
+        if self.should_yield(around) {
+            // A sleeper is woken at its deadline, a thread that has yielded is not.
+            if deadline.is_some() {
+                (self.left_ns, self.budget_ns) = (0, 0);
+                return Step::Park;
+            }
+            self.yields += 1;
             self.left_ns = self.left_ns.saturating_sub(YIELD_NS);
+            self.away = Some(around.pace(|pace| pace.yields(around)));
             return Step::Yield;
         }
         let gap = self.gap_ns.min(self.left_ns);
@@ -78,11 +106,28 @@ impl Polling {
         Step::Pause(gap)
     }
 
-    /// The lock was acquired by polling.
-    pub(super) fn paid(&self, surroundings: &impl Surroundings, key: usize) {
+    fn should_yield(&mut self, around: &impl Surroundings) -> bool {
+        if self.yields == MOST_YIELDS {
+            return false;
+        }
+        if self.polled_ns >= self.next_yield_ns {
+            self.next_yield_ns *= 2;
+            return true;
+        }
+        around.pace(|pace| pace.yield_is_due(around))
+    }
+
+    pub(super) fn yielded(&mut self, around: &impl Surroundings) {
+        if let Some(away) = self.away.take() {
+            around.pace(|pace| pace.is_back(around, away));
+        }
+    }
+
+    /// The lock was acquired in this stretch.
+    pub(super) fn paid(&self, around: &impl Surroundings, key: usize) {
         let least = tuning::spin_ns();
-        if self.polled_ns > least / 2 {
-            surroundings.hints().paid(key, self.polled_ns, least);
+        if self.budget_ns > 0 && self.polled_ns > least / 2 {
+            around.hints().paid(key, self.polled_ns, least);
         }
     }
 }

@@ -73,7 +73,7 @@ impl RawFairMutex {
 
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
-        let mut wait = Wait::begin(self.key());
+        let mut wait = Wait::begin(self.key(), deadline);
         loop {
             if self.word.try_acquire() {
                 wait.acquired();

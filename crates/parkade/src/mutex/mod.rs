@@ -31,7 +31,8 @@ crate::lock_api_face!(RawMutex, release_fair = release_fair);
 ///
 /// * **Blocking**: `lock` polls a held lock and then sleeps until it is its turn to compete. It polls
 ///   for [`tuning::spin`](crate::tuning::spin), or where that has paid lately for up to
-///   [`tuning::spin_max`](crate::tuning::spin_max), and now and then yields its processor meanwhile.
+///   [`tuning::spin_max`](crate::tuning::spin_max), and yields its processor up to six times
+///   meanwhile (never with a deadline).
 ///   [`try_lock`](lock_api::Mutex::try_lock) never blocks;
 ///   [`try_lock_for`](lock_api::Mutex::try_lock_for) and
 ///   [`try_lock_until`](lock_api::Mutex::try_lock_until) give up at a deadline on the monotonic
@@ -42,8 +43,9 @@ crate::lock_api_face!(RawMutex, release_fair = release_fair);
 ///   [`tuning::fair_interval`](crate::tuning::fair_interval) (T, 500 us); at the next race it loses
 ///   it claims the lock, and the next release is reserved for it. So the k-th in line has the lock,
 ///   counted from when it queued, after at most k x (T + 3(H + L) + 2S): H is the longest section, L
-///   the scheduler's delay in running a thread that is ready, S the longest polling,
-///   [`tuning::spin_max`](crate::tuning::spin_max) and six L for the yields in it. (A turn is the
+///   the scheduler's delay in running a thread that is ready, S the longest polling: the larger of
+///   [`tuning::spin`](crate::tuning::spin) and [`tuning::spin_max`](crate::tuning::spin_max), and
+///   six L for the yields in it. (A turn is the
 ///   rest of one section, then T, the section in which T ends, and the one after which the lock is
 ///   reserved, each followed by a wake-up.) A thread that is still polling is not in line yet: it
 ///   gets the lock or joins the line after S.

@@ -6,6 +6,8 @@
 //! announce, queue and sleep. *Unlocking* releases first and wakes second. At most one thread that
 //! was taken off the queue is up at a time (`WAKING`): the *designated* thread. While it is on its
 //! way, releases wake nobody. It competes with newcomers; if it loses it parks again, at the front.
+//! (It may yield while it polls, and then a lock that is freed stays free for as long as the scheduler
+//! takes, unless a newcomer comes.)
 //!
 //! *Bounded waiting*: once the designated thread has been overtaken for the fair interval it sets
 //! `CLAIM`, and the next release is reserved for it (R3): newcomers cannot take the lock, and it
@@ -89,7 +91,7 @@ impl RawMutex {
     #[cfg(all(test, loom))]
     pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
         let mut waiter = Waiter {
-            wait: Wait::begin(self.key()),
+            wait: Wait::begin(self.key(), None),
             role: Role::Newcomer,
             claimed: false,
             deadline: None,
@@ -178,7 +180,7 @@ impl RawMutex {
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
         let mut waiter = Waiter {
-            wait: Wait::begin(self.key()),
+            wait: Wait::begin(self.key(), deadline),
             role: Role::Newcomer,
             claimed: false,
             deadline,
