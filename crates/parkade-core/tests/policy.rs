@@ -8,7 +8,7 @@ use parkade_core::{
 };
 use std::{
     cell::Cell,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
+    sync::atomic::AtomicU32,
     time::Duration,
 };
 
