@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Bench(Box<bench::args::Args>),
+    Sim(Box<sim::args::Args>),
     /// Keeps a processor busy until its input ends.
     #[command(name = bench::noise::COMMAND, hide = true)]
     Noise,
@@ -27,6 +29,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Bench(args) => bench::run(*args),
+        Command::Sim(args) => sim::run(*args),
         Command::Noise => {
             bench::noise::make();
             Ok(())

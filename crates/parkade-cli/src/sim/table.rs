@@ -1,0 +1,103 @@
+//! Figures for people.
+
+use std::fmt::Write;
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_FULL_CONDENSED;
+use parkade_sim::trust::{Comparison, Published, RIVALS, overall};
+use parkade_sim::{LockId, Machine};
+
+use super::Report;
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_FULL_CONDENSED);
+    table.set_header(header.to_vec());
+    table
+}
+
+/// What can be simulated.
+pub(super) fn list() -> String {
+    let mut text = String::from("scenarios:\n");
+    for scenario in super::args::all_scenarios() {
+        let _ = writeln!(text, "  {:14} {}", scenario.name, scenario.describe());
+    }
+    text.push_str("locks:\n");
+    for lock in LockId::ALL {
+        let _ = writeln!(text, "  {lock}");
+    }
+    text.push_str("machines:\n");
+    for machine in Machine::names().filter_map(|name| Machine::stored(name).ok()) {
+        let _ = writeln!(text, "  {:14} {}", machine.name, machine.description);
+    }
+    text
+}
+
+/// The runs.
+pub(super) fn report(report: &Report) -> String {
+    let header = [
+        "scenario",
+        "lock",
+        "M ops/s",
+        "min/max",
+        "cpu ns/op",
+        "switches/op",
+        "wait p99 us",
+        "longest ms",
+    ];
+    let mut table = table(&header);
+    for cell in &report.cells {
+        let outcome = &cell.outcome;
+        table.add_row([
+            cell.scenario.clone(),
+            cell.lock.to_owned(),
+            format!("{:.3}", outcome.ops_per_sec() / 1e6),
+            format!("{:.2}", outcome.min_over_max()),
+            format!("{:.0}", outcome.cpu_ns_per_op()),
+            format!("{:.1e}", outcome.switches_per_op()),
+            format!("{:.2}", outcome.waits.p99_ns as f64 / 1e3),
+            format!("{:.3}", outcome.waits.max_ns as f64 / 1e6),
+        ]);
+    }
+    table.to_string()
+}
+
+fn parts(parts: &[f64]) -> String {
+    parts.iter().map(|part| format!("{part:.2}")).collect::<Vec<_>>().join(" ")
+}
+
+/// How the simulated rivals rank against the measured ones.
+pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
+    let rivals = RIVALS.iter().map(|rival| rival.name()).collect::<Vec<_>>().join(", ");
+    let mut table = table(&["scenario", "measured", "simulated", "correlation", "scale"]);
+    for comparison in comparisons {
+        table.add_row([
+            comparison.scenario.clone(),
+            parts(&comparison.measured),
+            parts(&comparison.simulated),
+            comparison.correlation().map_or("all tied".into(), |rho| format!("{rho:.2}")),
+            format!("{:.2}", comparison.scale),
+        ]);
+    }
+    let all = overall(comparisons).unwrap_or(0.0);
+    format!("throughput as parts of the best of {rivals}\n{table}\nrank correlation: {all:.2}")
+}
+
+/// How the simulation compares with what others published.
+pub(super) fn published(figures: &[(Published, f64)]) -> String {
+    let header = ["source", "machine", "lock", "threads", "published", "simulated", "factor"];
+    let mut table = table(&header);
+    for (published, simulated) in figures {
+        let unit = published.bench.unit();
+        table.add_row([
+            published.source.to_owned(),
+            published.machine.to_owned(),
+            published.lock.to_string(),
+            published.threads.to_string(),
+            format!("{:.1} {unit}", published.figure),
+            format!("{simulated:.1}"),
+            format!("{:.2}", published.factor(*simulated)),
+        ]);
+    }
+    table.to_string()
+}

@@ -1,0 +1,308 @@
+//! What the simulator is held to: what was measured, and what others published.
+
+use std::time::Duration;
+
+use parkade_bench::scenario::{self, Role, Scenario, Shape};
+use parkade_bench::suites::{lock_bench, parking_lot};
+use serde::{Deserialize, Serialize};
+
+use crate::machine::Machine;
+use crate::outcome::Outcome;
+use crate::protocol::LockId;
+use crate::simulate::{Run, simulate};
+
+/// A cell of a measurement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// The scenario.
+    pub scenario: String,
+    /// The lock.
+    pub lock: String,
+    /// Operations per second, the median of the rounds.
+    pub ops_per_sec: f64,
+    /// The slowest round.
+    pub lowest: f64,
+    /// The fastest round.
+    pub highest: f64,
+    /// The longest wait, the median of the rounds.
+    pub longest_wait_ns: f64,
+    /// Time on processors for an operation.
+    pub cpu_ns_per_op: f64,
+    /// Context switches for an operation.
+    pub switches_per_op: f64,
+}
+
+/// A measurement on the development machine.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Measured {
+    /// What made it.
+    pub command: String,
+    /// Its cells.
+    pub cells: Vec<Cell>,
+}
+
+impl Measured {
+    /// The stored one.
+    ///
+    /// # Panics
+    ///
+    /// Never, unless the stored file is damaged.
+    #[must_use]
+    pub fn stored() -> Measured {
+        let text = include_str!("../evidence/bench-2-processors.json");
+        serde_json::from_str(text).expect("a stored file that a test has read")
+    }
+}
+
+/// A rival that is slower than the next better one by less than this part is tied with it, in the
+/// measurement and in the simulation.
+pub const NOISE: f64 = 0.03;
+
+/// The locks that were measured and are simulated.
+pub const RIVALS: &[LockId] =
+    &[LockId::Std, LockId::ParkingLot012, LockId::ParkingLot013, LockId::Usync];
+
+/// A scenario, and for each rival the measured and the simulated throughput as parts of the best.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Comparison {
+    /// Its name.
+    pub scenario: String,
+    /// In the order of [`RIVALS`].
+    pub measured: Vec<f64>,
+    /// In the order of [`RIVALS`].
+    pub simulated: Vec<f64>,
+    /// The simulated operations per second over the measured, in the geometric mean of the rivals.
+    pub scale: f64,
+}
+
+impl Comparison {
+    /// The rank correlation within the scenario; none if all rivals tie in either.
+    #[must_use]
+    pub fn correlation(&self) -> Option<f64> {
+        spearman(&self.measured, &self.simulated)
+    }
+}
+
+/// Figures as parts of the best, those within the noise of the next better one equal to it.
+fn normalised(figures: &[f64]) -> Vec<f64> {
+    let best = figures.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let mut order: Vec<usize> = (0..figures.len()).collect();
+    order.sort_by(|&a, &b| figures[b].total_cmp(&figures[a]));
+    let mut parts = vec![0.0; figures.len()];
+    let mut level = 1.0;
+    for at in order {
+        let part = figures[at] / best;
+        if part < level * (1.0 - NOISE) {
+            level = part;
+        }
+        parts[at] = level;
+    }
+    parts
+}
+
+/// How long to simulate for a throughput: long sections need longer, and cost less to simulate.
+fn enough(scenario: &Scenario) -> Duration {
+    Duration::from_millis(match scenario.shape {
+        Shape::SleepInside { .. } => 400,
+        Shape::Hog { .. } => 100,
+        Shape::Steps { inside, .. } if inside >= 2000 => 100,
+        _ => 15,
+    })
+}
+
+/// Simulates the measured scenarios with several threads and compares.
+pub fn compare(
+    measured: &Measured,
+    machine: &Machine,
+    seed: u64,
+    mut step: impl FnMut(&str),
+) -> Vec<Comparison> {
+    let judged = scenario::catalogue()
+        .into_iter()
+        .filter(|scenario| scenario.role != Role::Cost && scenario.threads > 1);
+    let mut all = Vec::new();
+    for scenario in judged {
+        step(&scenario.name);
+        let time = enough(&scenario);
+        let rates = |lock: &LockId| {
+            let cell = measured
+                .cells
+                .iter()
+                .find(|cell| cell.scenario == scenario.name && cell.lock == lock.name())?;
+            let run = Run {
+                machine,
+                scenario: &scenario,
+                lock: *lock,
+                seed,
+                time,
+                ops_per_thread: None,
+                noise: 0,
+            };
+            Some((cell.ops_per_sec, simulate(&run).ops_per_sec()))
+        };
+        let Some(rates) = RIVALS.iter().map(rates).collect::<Option<Vec<_>>>() else { continue };
+        let (seen, simulated): (Vec<f64>, Vec<f64>) = rates.iter().copied().unzip();
+        let logs = rates.iter().map(|(seen, simulated)| (simulated.max(1.0) / seen).ln());
+        all.push(Comparison {
+            scenario: scenario.name.into_owned(),
+            measured: normalised(&seen),
+            simulated: normalised(&simulated),
+            scale: (logs.sum::<f64>() / rates.len() as f64).exp(),
+        });
+    }
+    all
+}
+
+/// The rank correlation over all pairs of scenario and rival.
+#[must_use]
+pub fn overall(comparisons: &[Comparison]) -> Option<f64> {
+    let all = |of: fn(&Comparison) -> &[f64]| -> Vec<f64> {
+        comparisons.iter().flat_map(|comparison| of(comparison).iter().copied()).collect()
+    };
+    spearman(&all(|c| &c.measured), &all(|c| &c.simulated))
+}
+
+/// Spearman's rank correlation; equal figures share the mean of their ranks. None if all of either
+/// are equal.
+#[must_use]
+pub fn spearman(one: &[f64], two: &[f64]) -> Option<f64> {
+    let (one, two) = (ranks(one), ranks(two));
+    let mean = (one.len() as f64 + 1.0) / 2.0;
+    let (mut both, mut of_one, mut of_two) = (0.0, 0.0, 0.0);
+    for (a, b) in one.iter().zip(&two) {
+        both += (a - mean) * (b - mean);
+        of_one += (a - mean).powi(2);
+        of_two += (b - mean).powi(2);
+    }
+    let spread = (of_one * of_two).sqrt();
+    (spread > 0.0).then(|| both / spread)
+}
+
+fn ranks(figures: &[f64]) -> Vec<f64> {
+    let rank = |figure: &f64| {
+        let below = figures.iter().filter(|other| *other < figure).count();
+        let equal = figures.iter().filter(|other| *other == figure).count();
+        below as f64 + (equal as f64 + 1.0) / 2.0
+    };
+    figures.iter().map(rank).collect()
+}
+
+/// A published figure.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Where it was published.
+    pub source: &'static str,
+    /// The stored machine that is like the publisher's.
+    pub machine: &'static str,
+    /// The lock.
+    pub lock: LockId,
+    /// Threads.
+    pub threads: u32,
+    /// What was run.
+    pub bench: Bench,
+    /// The figure.
+    pub figure: f64,
+}
+
+/// A published benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bench {
+    /// parking_lot's own with `5 5`: thousands of operations per second and thread.
+    ParkingLot,
+    /// lock-bench on two locks: milliseconds for 10,000 operations of each thread.
+    LockBench,
+}
+
+impl Bench {
+    /// The figure's unit.
+    #[must_use]
+    pub fn unit(self) -> &'static str {
+        match self {
+            Bench::ParkingLot => "kHz per thread",
+            Bench::LockBench => "ms",
+        }
+    }
+}
+
+/// All published figures that are compared.
+#[must_use]
+pub fn published() -> Vec<Published> {
+    use LockId::{ParkingLot012 as Pl, Pthread, Spin, Std};
+    let mut all = Vec::new();
+    let mut table = |source, machine, bench, rows: &[(LockId, u32, f64)]| {
+        for &(lock, threads, figure) in rows {
+            all.push(Published { source, machine, lock, threads, bench, figure });
+        }
+    };
+    table(
+        "parking_lot #338, 2022-04",
+        "i9-10980xe",
+        Bench::ParkingLot,
+        &[(Std, 18, 420.2), (Std, 36, 221.3), (Pl, 18, 23.96), (Pl, 36, 8.08)],
+    );
+    table(
+        "parking_lot #338, 2023-12",
+        "i9-10980xe",
+        Bench::ParkingLot,
+        &[
+            (Std, 9, 699.1),
+            (Std, 18, 353.6),
+            (Std, 27, 226.8),
+            (Std, 36, 167.9),
+            (Pl, 9, 363.6),
+            (Pl, 18, 26.3),
+            (Pl, 27, 17.2),
+            (Pl, 36, 12.9),
+            (Pthread, 9, 1125.3),
+            (Pthread, 18, 529.3),
+            (Pthread, 27, 315.5),
+            (Pthread, 36, 221.5),
+        ],
+    );
+    table(
+        "parking_lot #418",
+        "xeon-8580x2",
+        Bench::LockBench,
+        &[(Std, 32, 113.0), (Pl, 32, 403.8), (Spin, 32, 161.1)],
+    );
+    all
+}
+
+impl Published {
+    /// The same figure, simulated.
+    ///
+    /// # Panics
+    ///
+    /// If its machine is not stored, which a test excludes.
+    #[must_use]
+    pub fn simulated(&self, seed: u64) -> f64 {
+        let machine =
+            Machine::stored(self.machine).expect("published figures name stored machines");
+        let run = |scenario: &Scenario, ops_per_thread, time| -> Outcome {
+            let lock = self.lock;
+            let machine = &machine;
+            simulate(&Run { machine, scenario, lock, seed, time, ops_per_thread, noise: 0 })
+        };
+        match self.bench {
+            Bench::ParkingLot => {
+                let knobs = parking_lot::Knobs {
+                    threads: vec![self.threads],
+                    inside: vec![5],
+                    outside: vec![5],
+                };
+                let scenario = &parking_lot::scenarios(&knobs)[0];
+                run(scenario, None, Duration::from_millis(20)).khz_per_thread()
+            }
+            Bench::LockBench => {
+                let scenario = &lock_bench::scenarios(self.threads)[0];
+                run(scenario, Some(lock_bench::OPS_PER_THREAD), Duration::from_secs(5)).secs * 1e3
+            }
+        }
+    }
+
+    /// How many times as large as the published figure the simulated one is.
+    #[must_use]
+    pub fn factor(&self, simulated: f64) -> f64 {
+        simulated / self.figure
+    }
+}
