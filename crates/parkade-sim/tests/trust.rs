@@ -108,7 +108,6 @@ fn published_figures_come_out_within_a_factor_of_two() {
     }
     // docs/scaling.md names them.
     let known = [
-        ("parking_lot #338, 2022-04", LockId::ParkingLot012, 18),
         ("parking_lot #418", LockId::Std, 32),
         ("parking_lot #418", LockId::Spin, 32),
     ];
