@@ -107,10 +107,7 @@ fn published_figures_come_out_within_a_factor_of_two() {
         }
     }
     // docs/scaling.md names them.
-    let known = [
-        ("parking_lot #418", LockId::Std, 32),
-        ("parking_lot #418", LockId::Spin, 32),
-    ];
+    let known = [("parking_lot #418", LockId::Std, 32), ("parking_lot #418", LockId::Spin, 32)];
     assert!(outside.iter().all(|figure| known.contains(figure)), "{outside:?}");
 }
 
