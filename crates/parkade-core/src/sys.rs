@@ -171,6 +171,7 @@ pub(crate) mod fork {
         GENERATION.fetch_add(1, Ordering::Relaxed);
         super::thread::forget_id();
         crate::table::reset_after_fork();
+        crate::policy::reset_after_fork();
     }
 
     extern "C" fn start() {

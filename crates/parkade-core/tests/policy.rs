@@ -6,11 +6,7 @@ use parkade_core::{
     policy::{Hints, Pace, Step, Surroundings, Wait},
     tuning,
 };
-use std::{
-    cell::Cell,
-    sync::atomic::AtomicU32,
-    time::Duration,
-};
+use std::{cell::Cell, sync::atomic::AtomicU32, time::Duration};
 
 /// A world of one thread, where time passes when the policy lets it pass.
 #[derive(Default)]
@@ -19,6 +15,7 @@ struct World {
     clock_reads: Cell<u32>,
     pace: Pace,
     hints: Hints,
+    processors: Cell<u32>,
     yields: AtomicU32,
     switches: Cell<u64>,
     /// How long a yield takes.
@@ -35,6 +32,9 @@ impl Surroundings for &World {
     }
     fn hints(&self) -> &Hints {
         &self.hints
+    }
+    fn processors(&self) -> u32 {
+        self.processors.get()
     }
     fn processor(&self) -> usize {
         0
@@ -72,6 +72,7 @@ impl World {
     fn unset() -> World {
         let world = World::default();
         world.away_ns.set(400);
+        world.processors.set(2);
         world
     }
 
@@ -347,6 +348,33 @@ fn polling_in_vain_and_then_getting_the_lock_on_the_way_to_bed_teaches_nothing()
         wait.acquired();
     }
     assert!(about(world.budget(8), LEAST), "{}", world.budget(8));
+}
+
+#[test]
+fn on_many_processors_one_waiter_polls_a_lock_for_long() {
+    let world = World::new();
+    let long = |wait: &mut Wait<&World>| {
+        let polls = std::iter::from_fn(|| Some(wait.step())).take_while(|step| *step != Step::Park);
+        polls.take(8).count() == 8
+    };
+    // More than it takes to count, and less than a budget.
+    for (processors, second_polls) in [(2, true), (3, false), (64, false)] {
+        world.processors.set(processors);
+        let mut first = Wait::begin_in(&world, 8, None);
+        assert!(long(&mut first));
+        let mut second = Wait::begin_in(&world, 8, None);
+        assert_eq!(long(&mut second), second_polls, "{processors} processors");
+        let mut elsewhere = Wait::begin_in(&world, 8_000, None);
+        assert!(long(&mut elsewhere));
+        // However the first one ends, there is room for another.
+        first.acquired();
+        drop((first, second));
+        let mut third = Wait::begin_in(&world, 8, None);
+        assert!(long(&mut third));
+        third.queueing();
+        assert!(long(&mut Wait::begin_in(&world, 8, None)));
+        assert!(long(&mut Wait::begin_in(&world, 8, None)));
+    }
 }
 
 /// Settings are process-wide, so they are read from the environment in a process of its own.

@@ -20,6 +20,8 @@
 //! everything: after having had the processor for long they are given it again only when the
 //! waiter has run as long as they did ([`Pace`]). A waiter with a deadline parks instead of yielding.
 //!
+//! With more than two processors only one waiter polls a lock for long.
+//!
 //! A waiter that was woken and has polled in vain *claims* the lock after
 //! [`tuning::fair_interval`](crate::tuning::fair_interval).
 //!
@@ -39,6 +41,8 @@ pub use hints::Hints;
 #[cfg(loom)]
 pub use model::{Model, may_return_to_asymmetric};
 pub use pace::Pace;
+#[cfg(all(unix, not(loom)))]
+pub(crate) use surroundings::reset_after_fork;
 pub use surroundings::{Process, Surroundings};
 #[cfg(not(loom))]
 pub use symmetric::may_return_to_asymmetric;
@@ -117,7 +121,8 @@ impl<S: Surroundings> Wait<S> {
     }
 
     /// The waiter has acquired the lock.
-    pub fn acquired(&self) {
+    pub fn acquired(&mut self) {
+        self.leave();
         let effort = match &self.polling {
             None => Effort::Look,
             Some(polling) => {
@@ -131,13 +136,22 @@ impl<S: Surroundings> Wait<S> {
         }
     }
 
+    fn leave(&mut self) {
+        let Wait { surroundings: around, key, polling, .. } = self;
+        if let Some(polling) = polling {
+            polling.leave(around, *key);
+        }
+    }
+
     /// The waiter is about to queue; returns when it first did.
     pub fn queueing(&mut self) -> Moment {
+        self.leave();
         *self.since.get_or_insert_with(|| self.surroundings.now())
     }
 
     /// The waiter was woken and competes again.
     pub fn woken(&mut self) {
+        self.leave();
         let now = self.surroundings.now();
         self.first_wake.get_or_insert(now);
         self.surroundings.pace(|pace| pace.runs_from(now));
@@ -164,6 +178,12 @@ impl<S: Surroundings> Wait<S> {
     #[cfg(loom)]
     fn overtaken_too_long(&self, _: Moment, _: Moment) -> bool {
         model::claims()
+    }
+}
+
+impl<S: Surroundings> Drop for Wait<S> {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

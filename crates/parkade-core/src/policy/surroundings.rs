@@ -2,7 +2,7 @@
 
 use super::{Hints, Pace};
 use crate::deadline::Moment;
-use core::sync::atomic::AtomicU32;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// Where a wait takes place: this process, or a simulation of one.
 pub trait Surroundings {
@@ -15,6 +15,9 @@ pub trait Surroundings {
     /// What is known of locks.
     fn hints(&self) -> &Hints;
 
+    /// How many processors there are.
+    fn processors(&self) -> u32;
+
     /// The processor that the thread runs on.
     fn processor(&self) -> usize;
 
@@ -23,6 +26,14 @@ pub trait Surroundings {
 
     /// How often the thread has lost or given up its processor; `None` where that is not known.
     fn switches(&self) -> Option<u64>;
+}
+
+static HINTS: Hints = Hints::new();
+
+/// In a forked child nobody polls.
+#[cfg(all(unix, not(loom)))]
+pub(crate) fn reset_after_fork() {
+    HINTS.reset_after_fork();
 }
 
 /// This process.
@@ -42,8 +53,20 @@ impl Surroundings for Process {
     }
 
     fn hints(&self) -> &Hints {
-        static HINTS: Hints = Hints::new();
         &HINTS
+    }
+
+    fn processors(&self) -> u32 {
+        /// 0 until counted, which takes a system call.
+        static PROCESSORS: AtomicU32 = AtomicU32::new(0);
+        match PROCESSORS.load(Relaxed) {
+            0 => {
+                let processors = crate::sys::cpus();
+                PROCESSORS.store(processors, Relaxed);
+                processors
+            }
+            processors => processors,
+        }
     }
 
     fn processor(&self) -> usize {

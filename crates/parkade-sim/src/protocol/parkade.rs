@@ -35,6 +35,7 @@ struct World {
 
 /// What its waits share with those of other threads.
 struct Process {
+    cores: u32,
     hints: Hints,
     /// Yields on each core.
     yields: [AtomicU32; CORES],
@@ -59,6 +60,10 @@ impl Surroundings for Here {
 
     fn hints(&self) -> &Hints {
         &self.0.process.hints
+    }
+
+    fn processors(&self) -> u32 {
+        self.0.process.cores
     }
 
     fn processor(&self) -> usize {
@@ -159,8 +164,11 @@ pub(super) struct Parkade {
 
 impl Parkade {
     pub(super) fn new(setup: &mut Setup) -> Parkade {
-        let process =
-            Rc::new(Process { hints: Hints::new(), yields: [const { AtomicU32::new(0) }; CORES] });
+        let process = Rc::new(Process {
+            cores: setup.cores,
+            hints: Hints::new(),
+            yields: [const { AtomicU32::new(0) }; CORES],
+        });
         let thread = |_| {
             let world = World {
                 now: Cell::new(0),

@@ -187,7 +187,7 @@ impl RawMutex {
         };
         loop {
             if self.word.try_acquire_as(waiter.role) {
-                self.acquired(&waiter);
+                self.acquired(&mut waiter);
                 return true;
             }
             if waiter.wait.poll_again() {
@@ -210,7 +210,7 @@ impl RawMutex {
     }
 
     /// What a thread that acquired by the slow path owes the word.
-    fn acquired(&self, waiter: &Waiter) {
+    fn acquired(&self, waiter: &mut Waiter) {
         waiter.wait.acquired();
         if waiter.role == Role::Designated {
             self.word.settle();
