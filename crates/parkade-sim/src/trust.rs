@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::protocol::LockId;
+use crate::rng::Rng;
 use crate::simulate::{Run, simulate};
 
 /// A cell of a measurement.
@@ -51,6 +52,11 @@ impl Measured {
     pub fn stored() -> Measured {
         let text = include_str!("../evidence/bench-2-processors.json");
         serde_json::from_str(text).expect("a stored file that a test has read")
+    }
+
+    /// A cell of it.
+    fn cell(&self, scenario: &str, lock: LockId) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.scenario == scenario && cell.lock == lock.name())
     }
 }
 
@@ -125,10 +131,7 @@ pub fn compare(
         step(&scenario.name);
         let time = enough(&scenario);
         let rates = |lock: &LockId| {
-            let cell = measured
-                .cells
-                .iter()
-                .find(|cell| cell.scenario == scenario.name && cell.lock == lock.name())?;
+            let cell = measured.cell(&scenario.name, *lock)?;
             let run = Run {
                 machine,
                 scenario: &scenario,
@@ -160,6 +163,40 @@ pub fn overall(comparisons: &[Comparison]) -> Option<f64> {
         comparisons.iter().flat_map(|comparison| of(comparison).iter().copied()).collect()
     };
     spearman(&all(|c| &c.measured), &all(|c| &c.simulated))
+}
+
+/// How often rounds are drawn for [`repeatability`].
+const DRAWS: usize = 301;
+
+/// The rank correlation of the measurement with itself: for each cell one of its three rounds against
+/// another, both drawn at random, and of many draws the median. Cells are drawn independently, so
+/// what the rivals of a round have in common counts as noise too.
+///
+/// # Panics
+///
+/// If nothing was measured.
+#[must_use]
+pub fn repeatability(measured: &Measured, compared: &[Comparison], seed: u64) -> f64 {
+    let mut rng = Rng::new(seed);
+    let mut draw = || {
+        let (mut one, mut two) = (Vec::new(), Vec::new());
+        for comparison in compared {
+            let cell = |lock: &LockId| measured.cell(&comparison.scenario, *lock);
+            let rounds = RIVALS.iter().filter_map(cell).map(|cell| {
+                // Of three rounds these are all.
+                let rounds = [cell.lowest, cell.ops_per_sec, cell.highest];
+                let (first, step) = (rng.below(3) as usize, 1 + rng.below(2) as usize);
+                (rounds[first], rounds[(first + step) % 3])
+            });
+            let (a, b): (Vec<f64>, Vec<f64>) = rounds.unzip();
+            one.extend(normalised(&a));
+            two.extend(normalised(&b));
+        }
+        spearman(&one, &two).expect("rivals differ in some scenario")
+    };
+    let mut all: Vec<f64> = (0..DRAWS).map(|_| draw()).collect();
+    all.sort_by(f64::total_cmp);
+    all[DRAWS / 2]
 }
 
 /// Spearman's rank correlation; equal figures share the mean of their ranks. None if all of either

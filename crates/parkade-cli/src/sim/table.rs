@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use parkade_sim::trust::{Comparison, Published, RIVALS, overall};
+use parkade_sim::trust::{Comparison, Measured, Published, RIVALS, overall, repeatability};
 use parkade_sim::{LockId, Machine};
 
 use super::Report;
@@ -80,7 +80,11 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
         ]);
     }
     let all = overall(comparisons).unwrap_or(0.0);
-    format!("throughput as parts of the best of {rivals}\n{table}\nrank correlation: {all:.2}")
+    let repeated = repeatability(&Measured::stored(), comparisons, 1);
+    format!(
+        "throughput as parts of the best of {rivals}\n{table}\nrank correlation: {all:.2} \
+         (of one measured round with another: {repeated:.2})"
+    )
 }
 
 /// How the simulation compares with what others published.
