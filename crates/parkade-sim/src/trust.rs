@@ -19,12 +19,8 @@ pub struct Cell {
     pub scenario: String,
     /// The lock.
     pub lock: String,
-    /// Operations per second, the median of the rounds.
-    pub ops_per_sec: f64,
-    /// The slowest round.
-    pub lowest: f64,
-    /// The fastest round.
-    pub highest: f64,
+    /// Operations per second, round by round; all locks were measured in each round.
+    pub rounds: Vec<f64>,
     /// The longest wait, the median of the rounds.
     pub longest_wait_ns: f64,
     /// Time on processors for an operation.
@@ -40,6 +36,14 @@ pub struct Measured {
     pub command: String,
     /// Its cells.
     pub cells: Vec<Cell>,
+}
+
+impl Cell {
+    /// Operations per second, the median of the rounds.
+    #[must_use]
+    pub fn ops_per_sec(&self) -> f64 {
+        median(self.rounds.clone())
+    }
 }
 
 impl Measured {
@@ -141,7 +145,7 @@ pub fn compare(
                 ops_per_thread: None,
                 noise: 0,
             };
-            Some((cell.ops_per_sec, simulate(&run).ops_per_sec()))
+            Some((cell.ops_per_sec(), simulate(&run).ops_per_sec()))
         };
         let Some(rates) = RIVALS.iter().map(rates).collect::<Option<Vec<_>>>() else { continue };
         let (seen, simulated): (Vec<f64>, Vec<f64>) = rates.iter().copied().unzip();
@@ -168,35 +172,45 @@ pub fn overall(comparisons: &[Comparison]) -> Option<f64> {
 /// How often rounds are drawn for [`repeatability`].
 const DRAWS: usize = 301;
 
-/// The rank correlation of the measurement with itself: for each cell one of its three rounds against
-/// another, both drawn at random, and of many draws the median. Cells are drawn independently, so
-/// what the rivals of a round have in common counts as noise too.
+/// The rank correlation of the measurement with itself: the medians of four of its rounds, drawn at
+/// random, against those of four others; of many draws the median.
 ///
 /// # Panics
 ///
 /// If nothing was measured.
 #[must_use]
 pub fn repeatability(measured: &Measured, compared: &[Comparison], seed: u64) -> f64 {
+    const PART: usize = 4;
     let mut rng = Rng::new(seed);
     let mut draw = || {
-        let (mut one, mut two) = (Vec::new(), Vec::new());
-        for comparison in compared {
-            let cell = |lock: &LockId| measured.cell(&comparison.scenario, *lock);
-            let rounds = RIVALS.iter().filter_map(cell).map(|cell| {
-                // Of three rounds these are all.
-                let rounds = [cell.lowest, cell.ops_per_sec, cell.highest];
-                let (first, step) = (rng.below(3) as usize, 1 + rng.below(2) as usize);
-                (rounds[first], rounds[(first + step) % 3])
-            });
-            let (a, b): (Vec<f64>, Vec<f64>) = rounds.unzip();
-            one.extend(normalised(&a));
-            two.extend(normalised(&b));
+        let rounds = measured.cells.iter().map(|cell| cell.rounds.len()).min().unwrap_or(0);
+        assert!(rounds >= 2 * PART, "{rounds} rounds");
+        let mut order: Vec<usize> = (0..rounds).collect();
+        for last in (1..rounds).rev() {
+            order.swap(last, rng.below(last as u64 + 1) as usize);
         }
-        spearman(&one, &two).expect("rivals differ in some scenario")
+        let part = |chosen: &[usize]| -> Vec<f64> {
+            let of = |comparison: &Comparison| {
+                let cell = |lock: &LockId| measured.cell(&comparison.scenario, *lock);
+                let medians = RIVALS
+                    .iter()
+                    .filter_map(cell)
+                    .map(|cell| median(chosen.iter().map(|&round| cell.rounds[round]).collect()));
+                normalised(&medians.collect::<Vec<_>>())
+            };
+            compared.iter().flat_map(of).collect()
+        };
+        spearman(&part(&order[..PART]), &part(&order[PART..2 * PART]))
+            .expect("rivals differ in some scenario")
     };
-    let mut all: Vec<f64> = (0..DRAWS).map(|_| draw()).collect();
-    all.sort_by(f64::total_cmp);
-    all[DRAWS / 2]
+    median((0..DRAWS).map(|_| draw()).collect())
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    let middle = of.len() / 2;
+    if of.len() % 2 == 1 { of[middle] } else { f64::midpoint(of[middle - 1], of[middle]) }
 }
 
 /// Spearman's rank correlation; equal figures share the mean of their ranks. None if all of either

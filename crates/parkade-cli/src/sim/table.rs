@@ -83,7 +83,7 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
     let repeated = repeatability(&Measured::stored(), comparisons, 1);
     format!(
         "throughput as parts of the best of {rivals}\n{table}\nrank correlation: {all:.2} \
-         (of one measured round with another: {repeated:.2})"
+         (of four measured rounds with four others: {repeated:.2})"
     )
 }
 
