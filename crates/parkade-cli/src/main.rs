@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod parse;
 mod sim;
 
 use std::process::ExitCode;

@@ -128,7 +128,7 @@ settings! {
 /// Source: `parkade bench`, docs/decisions/0004.
 const DEFAULT_SPIN_NS: u32 = 3_000;
 
-/// With 12 us cs20us-8 gains nothing, with 20 us a fifth. Source: docs/decisions/0005.
+/// With 12 us cs20us-8 gains nothing, with 20 us a quarter. Source: docs/decisions/0005.
 const DEFAULT_SPIN_MAX_NS: u32 = 25_000;
 
 /// The sooner the second look, the better for sections of tens of nanoseconds and up; where it is

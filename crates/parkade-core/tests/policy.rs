@@ -306,7 +306,7 @@ fn a_thread_that_slept_elsewhere_does_not_yield_for_having_been_away() {
 }
 
 #[test]
-fn strangers_get_no_more_than_they_give() {
+fn strangers_for_a_millisecond_get_no_more_than_they_give() {
     let world = World::new();
     let share = |world: &World| {
         let (begin, mut away) = (world.now_ns.get(), 0);

@@ -168,7 +168,7 @@ impl Engine {
     ) -> Engine {
         let lockers = workload.roles.len();
         let total = lockers + workload.noise;
-        let mut setup = Setup::new(lockers, workload.locks, costs.cores as u32);
+        let mut setup = Setup::new(lockers, workload.locks, costs.cpus as u32);
         let protocol = build(&mut setup);
         let (lines, buckets) = setup.counts();
         let roles = workload.roles.iter().copied().map(Some);

@@ -14,6 +14,7 @@ use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
 
 use super::sweep::{self, Sweep};
+use crate::parse;
 
 /// Measures Parkade's mutex and its rivals, interleaved round by round
 ///
@@ -276,12 +277,7 @@ fn subjects() -> impl TypedValueParser<Value = SubjectId> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let secs: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.001..=3600.0).contains(&secs) {
-        Ok(Duration::from_secs_f64(secs))
-    } else {
-        Err("not in 0.001..=3600".to_owned())
-    }
+    parse::seconds(text, &(0.001..=3600.0))
 }
 
 fn svg_file(text: &str) -> Result<PathBuf, String> {

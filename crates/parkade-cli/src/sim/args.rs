@@ -9,6 +9,7 @@ use parkade_bench::suites::parking_lot;
 use parkade_sim::{LockId, Machine};
 
 use crate::bench::args::Usage;
+use crate::parse;
 
 /// Simulates locks on machines that are not at hand
 ///
@@ -117,12 +118,7 @@ fn locks() -> impl TypedValueParser<Value = LockId> {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let secs: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
-    if (0.001..=60.0).contains(&secs) {
-        Ok(Duration::from_secs_f64(secs))
-    } else {
-        Err("not in 0.001..=60".to_owned())
-    }
+    parse::seconds(text, &(0.001..=60.0))
 }
 
 #[cfg(test)]

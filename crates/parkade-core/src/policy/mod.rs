@@ -18,7 +18,7 @@
 //! woken thread waits for a processor, not for the end of a scheduler slice, and threads that poll
 //! pass theirs on. Threads that do not, because they are of another process or compute, would take
 //! everything: after having had the processor for long they are given it again only when the
-//! waiter has run as long as they did ([`Pace`]). A waiter with a deadline parks instead of yielding.
+//! waiter has run as long as they did, or for a millisecond ([`Pace`]). A waiter with a deadline parks instead of yielding.
 //!
 //! With more than two processors only one waiter polls a lock for long.
 //!

@@ -5,18 +5,21 @@ use super::Surroundings;
 use crate::{deadline::Moment, tuning};
 use core::{cell::Cell, sync::atomic::Ordering::Relaxed};
 
-/// Every how many polls a thread reads the clock: a reading costs a quarter of a poll, and in
-/// mixed-8, where it was read at each, 4 % of all time went there (docs/decisions/0005).
+/// Every how many polls a thread reads the clock. In mixed-8, where it was read at each, 4 % of all
+/// time went there (`perf record`; docs/decisions/0005).
 const POLLS_PER_CLOCK: u32 = 4;
 
-/// Every how many waits a thread tries the largest budget, to learn whether it would pay.
+/// Every how many waits a thread tries the largest budget, to learn whether it would pay. guess:
+/// 25 us in 32 waits are less than a microsecond a wait.
 const WAITS_PER_PROBE: u32 = 32;
 
 /// Time with a processor that strangers, threads that never yield here, must have taken to count;
-/// also what a waiter of ours is taken to run before it yields, when it polls but rarely.
+/// also what a waiter of ours is taken to run before it yields, when it polls but rarely. guess:
+/// less than a scheduler slice, more than a few turns of ours.
 const STRANGERS_NS: u64 = 500_000;
 
-/// The longest interval of yields that strangers bring about. guess: a few scheduler slices.
+/// The longest interval of yields that strangers bring about. With ten times as much nothing is
+/// gained beside a busy process, and waits are longer (docs/decisions/0005).
 const LONGEST_INTERVAL_NS: u64 = 1_000_000;
 
 /// The whole of [`Pace::easy`].
@@ -127,7 +130,7 @@ impl Pace {
 
     /// The thread has yielded and runs again. Whoever had the processor meanwhile, less a turn for
     /// each waiter of ours that passed it on, were strangers, and they do not return favours: the
-    /// thread keeps it as long as they did before it yields again.
+    /// thread keeps it as long as they did, up to a limit, before it yields again.
     pub(super) fn is_back(&self, around: &impl Surroundings, away: Away) {
         let now = around.now();
         let turns = around.yields_on(away.processor).load(Relaxed).wrapping_sub(away.yields);

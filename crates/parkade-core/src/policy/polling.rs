@@ -23,8 +23,9 @@ const YIELD_NS: u32 = 500;
 const MOST_YIELDS: u32 = 6;
 
 /// How many waiters may poll a lock for long at a time. With more than two processors each of them
-/// takes the line from the holder that it waits for, and one is enough to take over: simulated on 18
-/// cores, one does 1.6x std's throughput at 18 threads and 2.5x at 36, all 0.9x and 0.7x. With two
+/// takes the line from the holder that it waits for, and one is enough to take over: simulated on the
+/// machine of parking_lot #338, one does 1.6x std's throughput at 18 threads and 2.5x at 36, all 0.9x
+/// and 0.7x. With two
 /// there is never more than one other, or it has no processor, and not to count serves waits better
 /// (docs/decisions/0005, docs/scaling.md).
 const fn most_pollers(processors: u32) -> u8 {

@@ -101,17 +101,17 @@ pub struct Setup {
     pub threads: usize,
     /// Locks.
     pub locks: usize,
-    /// Cores of the machine.
-    pub cores: u32,
+    /// Processors of the machine, hardware threads counted.
+    pub processors: u32,
     lines: u32,
     futexes: u32,
 }
 
 impl Setup {
-    /// For that many threads and locks on that many cores.
+    /// For that many threads and locks on that many processors.
     #[must_use]
-    pub fn new(threads: usize, locks: usize, cores: u32) -> Setup {
-        Setup { threads, locks, cores, lines: 0, futexes: 0 }
+    pub fn new(threads: usize, locks: usize, processors: u32) -> Setup {
+        Setup { threads, locks, processors, lines: 0, futexes: 0 }
     }
 
     /// A new line.

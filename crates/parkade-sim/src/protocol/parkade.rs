@@ -35,7 +35,7 @@ struct World {
 
 /// What its waits share with those of other threads.
 struct Process {
-    cores: u32,
+    processors: u32,
     hints: Hints,
     /// Yields on each core.
     yields: [AtomicU32; CORES],
@@ -63,7 +63,7 @@ impl Surroundings for Here {
     }
 
     fn processors(&self) -> u32 {
-        self.0.process.cores
+        self.0.process.processors
     }
 
     fn processor(&self) -> usize {
@@ -165,7 +165,7 @@ pub(super) struct Parkade {
 impl Parkade {
     pub(super) fn new(setup: &mut Setup) -> Parkade {
         let process = Rc::new(Process {
-            cores: setup.cores,
+            processors: setup.processors,
             hints: Hints::new(),
             yields: [const { AtomicU32::new(0) }; CORES],
         });
