@@ -1,10 +1,16 @@
 //! A panic in the middle of a queue operation would leave waiters that nobody wakes.
 
-/// Aborts the process when dropped by unwinding.
-pub(crate) struct AbortOnUnwind;
+/// Aborts the process when dropped by unwinding, saying what panicked.
+#[derive(Debug)]
+pub struct AbortOnUnwind(pub &'static str);
 
 impl AbortOnUnwind {
-    pub(crate) fn disarm(self) {
+    /// For a callback that runs with a queue locked.
+    pub(crate) const IN_CALLBACK: AbortOnUnwind =
+        AbortOnUnwind("a callback of the parking table panicked");
+
+    /// The dangerous part is over.
+    pub fn disarm(self) {
         core::mem::forget(self);
     }
 }
@@ -15,7 +21,7 @@ impl Drop for AbortOnUnwind {
         if cfg!(loom) {
             return;
         }
-        crate::sys::warn(format_args!("a callback of the parking table panicked; aborting"));
+        crate::sys::warn(format_args!("{}; aborting", self.0));
         std::process::abort();
     }
 }

@@ -8,4 +8,8 @@ crate::orderings! {
     N2 = Acquire, "a waiter sees that it was notified; pairs with N1";
     F1 = SeqCst, "light fence; pairs with F2 (store buffering between a plain release and an announcement)";
     F2 = SeqCst, "heavy fence; pairs with F1";
+    L1 = Release, "a reader slot is freed; pairs with L2 and L4: the reads under it";
+    L2 = Acquire, "a scan looks at a reader slot; pairs with L1 and L3: the reads under what the slot held before";
+    L3 = Release, "a reader slot is taken; pairs with L2: what the slot's last acquisition read, on whatever thread";
+    L4 = Acquire, "the owner finds its reader slot free; pairs with L1: reads of a guard that was freed on another thread";
 }

@@ -38,6 +38,8 @@ pub mod policy;
 mod requeue;
 #[doc(hidden)]
 pub mod shim;
+#[doc(hidden)]
+pub mod slots;
 mod snapshot;
 mod spin;
 mod sys;

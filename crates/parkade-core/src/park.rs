@@ -112,7 +112,7 @@ pub unsafe fn park_with(
     before_sleep: impl FnOnce(),
     timed_out: impl FnOnce(Departure),
 ) -> ParkResult {
-    let no_unwind = AbortOnUnwind;
+    let no_unwind = AbortOnUnwind::IN_CALLBACK;
     let node = Node::new(request.key, request.token, request.since.unwrap_or_else(Moment::now));
     let result = park_node(&node, &request, validate, before_sleep, timed_out);
     #[cfg(loom)]

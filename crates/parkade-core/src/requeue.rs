@@ -25,7 +25,7 @@ pub unsafe fn unpark_requeue(
     validate: impl FnOnce() -> RequeueOp,
     callback: impl FnOnce(RequeueOp, UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
-    let no_unwind = AbortOnUnwind;
+    let no_unwind = AbortOnUnwind::IN_CALLBACK;
     let (one, other) = table::lock_pair(key_from, key_to);
     let (from, to) = match &other {
         None => (&one, &one),

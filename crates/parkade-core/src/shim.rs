@@ -13,6 +13,8 @@ pub use loom::{
     sync::atomic::{AtomicU8, AtomicU32, AtomicUsize, Ordering, fence},
 };
 
+pub use crate::abort::AbortOnUnwind;
+
 /// One ordering that matters: an entry of a crate's ledger, made by [`orderings!`](crate::orderings).
 #[derive(Debug, Clone, Copy)]
 pub struct Edge {

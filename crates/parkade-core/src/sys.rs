@@ -54,6 +54,27 @@ mod thread {
 
 pub(crate) use thread::thread_id;
 
+/// Whether a thread of this process has that number. Where that cannot be asked, it lives.
+#[cfg(not(loom))]
+pub(crate) fn thread_lives(id: u32) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        // SAFETY: has no preconditions.
+        let process = unsafe { libc::getpid() };
+        // SAFETY: signal 0 is none; the call only looks the thread up.
+        let answer = unsafe { libc::syscall(libc::SYS_tgkill, process, id, 0) };
+        // SAFETY: has no preconditions; the pointer is to this thread's own variable.
+        let errno = unsafe { libc::__errno_location() };
+        // SAFETY: as above.
+        answer == 0 || unsafe { errno.read() } != libc::ESRCH
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = id;
+        true
+    }
+}
+
 /// The number of the processor that the calling thread runs on; 0 where that is not known.
 pub(crate) fn processor() -> usize {
     #[cfg(target_os = "linux")]
@@ -172,6 +193,7 @@ pub(crate) mod fork {
         super::thread::forget_id();
         crate::table::reset_after_fork();
         crate::policy::reset_after_fork();
+        crate::slots::reset_after_fork();
     }
 
     extern "C" fn start() {

@@ -71,7 +71,7 @@ fn unpark(
     take: impl FnOnce(&Locked) -> Taken,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
-    let no_unwind = AbortOnUnwind;
+    let no_unwind = AbortOnUnwind::IN_CALLBACK;
     let bucket = table::lock(key);
     let taken = take(&bucket);
     let result = UnparkResult {

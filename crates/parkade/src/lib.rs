@@ -1,7 +1,7 @@
 //! Locks that are small, fast and bounded in how long anybody waits.
 //!
-//! [`Mutex`] for almost everything, [`FairMutex`] where order itself is the requirement. Both are
-//! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
+//! [`Mutex`] for almost everything, [`RwLock`] for what is mostly read, [`FairMutex`] where order itself is
+//! the requirement, [`RecursiveRwLock`] where readers read again. They are [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
 //! `use`, and what accepts any `lock_api` lock accepts these.
 //!
 //! ```
@@ -41,11 +41,16 @@ mod fair_mutex;
 mod model;
 mod mutex;
 mod parked;
+#[cfg(not(loom))]
+pub mod prelude;
+mod rwlock;
 
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
 pub use mutex::*;
+#[cfg(not(loom))]
+pub use rwlock::*;
 
 #[cfg(not(loom))]
 pub use lock_api;

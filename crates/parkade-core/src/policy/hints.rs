@@ -93,10 +93,15 @@ impl Hints {
 }
 
 fn slot(key: usize) -> usize {
+    place(key, SLOTS)
+}
+
+/// Where a lock is found in a table of so many entries, a power of two.
+pub(super) fn place(key: usize, entries: usize) -> usize {
     /// Fibonacci hashing: 2^64 divided by the golden ratio (Knuth, volume 3, section 6.4).
     const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
     let hash = (key as u64).wrapping_mul(GOLDEN);
-    (hash >> (u64::BITS - SLOTS.ilog2())) as usize
+    (hash >> (u64::BITS - entries.ilog2())) as usize
 }
 
 impl fmt::Debug for Hints {

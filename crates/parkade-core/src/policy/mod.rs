@@ -27,6 +27,8 @@
 //!
 //! What was tried and measured is in docs/decisions/0004 and 0005.
 
+#[cfg(not(loom))]
+mod bias;
 mod hints;
 mod pace;
 mod polling;
@@ -37,9 +39,11 @@ mod model;
 #[cfg(not(loom))]
 mod symmetric;
 
+#[cfg(not(loom))]
+pub use bias::{Bias, bias_taken_back, counts_read, may_bias};
 pub use hints::Hints;
 #[cfg(loom)]
-pub use model::{Model, may_return_to_asymmetric};
+pub use model::{Model, bias_taken_back, counts_read, may_bias, may_return_to_asymmetric};
 pub use pace::Pace;
 #[cfg(all(unix, not(loom)))]
 pub(crate) use surroundings::reset_after_fork;
@@ -186,6 +190,21 @@ impl<S: Surroundings> Drop for Wait<S> {
         self.leave();
     }
 }
+
+/// Waits a little, for a thread that could have had a word but found that another was changing it at
+/// that moment, `times` times by now: the line of such a word wanders, and threads that take turns with
+/// it get more done ([`Wait`] has the same for locks that are held).
+pub fn contended(times: u32) {
+    if cfg!(not(loom)) {
+        spin::pause_for(CONTENDED_NS << times.min(CONTENDED_DOUBLES));
+    }
+}
+
+/// What [`contended`] waits at first, before doubling. guess: the time of a line transfer.
+const CONTENDED_NS: u32 = 50;
+
+/// How often that doubles. guess: up to what a turn takes (`polling::TURN_NS`).
+const CONTENDED_DOUBLES: u32 = 3;
 
 /// After how many fair intervals in the queue a woken waiter claims at its first lost race. One
 /// that polled for its whole budget in vain faces long sections, and there a claim costs little; with

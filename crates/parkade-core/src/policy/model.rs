@@ -13,16 +13,20 @@ pub enum Model {
     Claims,
     /// Every woken loser claims; symmetric mode ends whenever it may.
     ClaimsAndReturns,
+    /// No woken loser claims; a reader-writer lock is biased whenever it may.
+    Biases,
 }
 
 static CLAIMS: AtomicBool = AtomicBool::new(false);
 static RETURNS: AtomicBool = AtomicBool::new(true);
+static BIASES: AtomicBool = AtomicBool::new(false);
 
 impl Model {
     /// Fixes the decisions for the models that run next in this process.
     pub fn fix(self) {
         CLAIMS.store(matches!(self, Model::Claims | Model::ClaimsAndReturns), Relaxed);
         RETURNS.store(matches!(self, Model::Returns | Model::ClaimsAndReturns), Relaxed);
+        BIASES.store(self == Model::Biases, Relaxed);
     }
 }
 
@@ -36,3 +40,18 @@ pub(super) fn claims() -> bool {
 pub fn may_return_to_asymmetric() -> bool {
     RETURNS.load(Relaxed)
 }
+
+/// Every read of a lock's word asks for bias.
+#[must_use]
+pub fn counts_read() -> bool {
+    BIASES.load(Relaxed)
+}
+
+/// And gets it.
+#[must_use]
+pub fn may_bias(_: usize) -> bool {
+    BIASES.load(Relaxed)
+}
+
+/// Models remember nothing of it.
+pub fn bias_taken_back(_: usize, _: crate::Moment) {}

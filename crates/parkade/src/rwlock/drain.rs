@@ -1,0 +1,140 @@
+//! Waiting, as the one who is `PENDING`, for readers to leave.
+//!
+//! It has a queue of its own, of one: nobody else may be `PENDING`. Counted readers wake it when the count
+//! becomes 0, readers with slots when they have left and no other slot holds the lock.
+
+use super::{
+    edges::D2,
+    raw::Core,
+    state::{Retreat, Snapshot},
+};
+use parkade_core::{DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, policy::Wait, slots};
+
+impl Core {
+    /// Where whoever is `PENDING` sleeps: an address inside the lock that is nobody else's key.
+    fn drain_key(&self) -> usize {
+        self.key() + 1
+    }
+
+    /// The caller is `PENDING`. Waits until it is in, or gives up at the deadline; whether it is in.
+    #[cold]
+    pub(super) fn drain_or_retreat(&self, deadline: Option<Moment>, retreat: Retreat) -> bool {
+        let entered = self.drain(deadline);
+        if !entered {
+            self.retreat(retreat);
+        }
+        entered
+    }
+
+    /// The caller is `PENDING`, and tries once; whether it is in.
+    #[cold]
+    pub(super) fn enter_or_retreat(&self, retreat: Retreat) -> bool {
+        let entered = self.try_enter();
+        if !entered {
+            self.retreat(retreat);
+        }
+        entered
+    }
+
+    /// T3, and whoever waited behind the caller is let in.
+    fn retreat(&self, retreat: Retreat) {
+        let word = self.word.retreat(retreat);
+        self.released(word);
+    }
+
+    fn drain(&self, deadline: Option<Moment>) -> bool {
+        // Whatever the count is, no more readers shall come by slots.
+        self.interrupt_bias();
+        let mut wait = Wait::begin(self.drain_key(), deadline);
+        loop {
+            if self.try_enter() {
+                wait.acquired();
+                return true;
+            }
+            if wait.poll_again() {
+                continue;
+            }
+            if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
+                return false;
+            }
+            let request =
+                ParkRequest::new(self.drain_key()).since(wait.queueing()).deadline(deadline);
+            // SAFETY: the key is an address inside us; the callbacks only touch the word.
+            let result = unsafe {
+                parkade_core::park_with(
+                    request,
+                    || self.try_sleep(),
+                    || {},
+                    |_| self.word.woken_from_drain(),
+                )
+            };
+            match result {
+                ParkResult::Invalid => {}
+                ParkResult::Unparked(_) => wait.woken(),
+                ParkResult::TimedOut => return false,
+            }
+        }
+    }
+
+    /// T2, if there is nobody in, counted or in a slot.
+    fn try_enter(&self) -> bool {
+        let word = self.word.load();
+        if word.readers() > 0 {
+            return false;
+        }
+        if word.biased() {
+            self.interrupt_bias();
+            if self.slots_hold() {
+                return false;
+            }
+            // Nobody is counted and nobody has a slot: nobody is there to begin a bias.
+            self.bias.end();
+        }
+        self.word.try_enter()
+    }
+
+    /// D1; the caller holds the drain queue's lock.
+    fn try_sleep(&self) -> bool {
+        if self.word.try_sleep_for_readers() {
+            return true;
+        }
+        if !self.word.load().biased() {
+            return false;
+        }
+        self.word.sleep_for_slots();
+        D2.fence();
+        let holds = self.slots_hold();
+        if !holds {
+            self.word.woken_from_drain();
+        }
+        holds
+    }
+
+    /// Whether some slot holds this lock.
+    pub(super) fn slots_hold(&self) -> bool {
+        let period = self.bias.load();
+        period.is_some() && slots::any_with(period.token(self.key()))
+    }
+
+    /// Wakes whoever is `PENDING` if it sleeps.
+    #[cold]
+    pub(super) fn wake_drainer(&self) {
+        // SAFETY: the key is an address inside us; the callback only touches the word.
+        unsafe {
+            parkade_core::unpark_one(self.drain_key(), |_| {
+                self.word.woken_from_drain();
+                DEFAULT_UNPARK_TOKEN
+            });
+        }
+    }
+
+    /// Whether the lock is held in any way; a momentary answer.
+    pub(super) fn is_locked(&self) -> bool {
+        self.word.load().is_held() || self.slots_hold()
+    }
+
+    /// Whether a writer is in; a momentary answer.
+    pub(super) fn is_locked_exclusive(&self) -> bool {
+        Snapshot::exclusive(self.word.load())
+    }
+}

@@ -1,0 +1,96 @@
+//! Debug builds remember which locks a thread holds, and where it took them, so that a read that would
+//! wait for the thread itself panics instead.
+//!
+//! Nothing of it is left in release builds, nor where guards may be sent to another thread
+//! (`send_guard`): then a thread's list may name what another thread holds.
+
+#[cfg(not(all(debug_assertions, not(feature = "send_guard"), not(loom))))]
+pub(crate) use off::Held;
+#[cfg(all(debug_assertions, not(feature = "send_guard"), not(loom)))]
+pub(crate) use on::Held;
+
+#[cfg(all(debug_assertions, not(feature = "send_guard"), not(loom)))]
+mod on {
+    use core::{cell::Cell, panic::Location};
+
+    /// What is remembered of a thread: more locks held at once are not.
+    const MOST: usize = 32;
+
+    type Entry = Option<(usize, &'static Location<'static>)>;
+
+    thread_local! {
+        /// Constant and without a destructor, like every thread-local of these crates.
+        static HELD: [Cell<Entry>; MOST] = const { [const { Cell::new(None) }; MOST] };
+    }
+
+    /// The place in the user's code that asks for a lock.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Held(&'static Location<'static>);
+
+    impl Held {
+        #[track_caller]
+        pub(crate) fn here() -> Held {
+            Held(Location::caller())
+        }
+
+        /// The thread holds the lock now.
+        pub(crate) fn add(self, key: usize) {
+            HELD.with(|held| {
+                if let Some(entry) = held.iter().find(|entry| entry.get().is_none()) {
+                    entry.set(Some((key, self.0)));
+                }
+            });
+        }
+
+        /// The thread holds it once less.
+        pub(crate) fn remove(key: usize) {
+            HELD.with(|held| {
+                let is_it = |entry: &&Cell<Entry>| entry.get().is_some_and(|(of, _)| of == key);
+                if let Some(entry) = held.iter().rev().find(is_it) {
+                    entry.set(None);
+                }
+            });
+        }
+
+        /// For a thread that is about to wait for the lock to be free of writers.
+        ///
+        /// # Panics
+        /// If the thread holds it: whoever it waits for waits for it.
+        pub(crate) fn panic_if_held(self, key: usize) {
+            let first = HELD.with(|held| {
+                let mut entries = held.iter().filter_map(Cell::get);
+                entries.find(|(of, _)| *of == key)
+            });
+            if let Some((_, first)) = first {
+                panic!(
+                    "deadlock: read() at {} waits for a writer that waits for this thread, which has \\
+                     held the lock since {first}; use read_recursive(), or let go of the first guard",
+                    self.0
+                );
+            }
+        }
+    }
+}
+
+#[cfg(not(all(debug_assertions, not(feature = "send_guard"), not(loom))))]
+mod off {
+    /// Nothing is remembered.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Held;
+
+    impl Held {
+        #[inline(always)]
+        pub(crate) fn here() -> Held {
+            Held
+        }
+
+        #[inline(always)]
+        pub(crate) fn add(self, _: usize) {}
+
+        #[inline(always)]
+        pub(crate) fn remove(_: usize) {}
+
+        #[inline(always)]
+        pub(crate) fn panic_if_held(self, _: usize) {}
+    }
+}

@@ -1,0 +1,214 @@
+//! What can be done with a lock: the fast paths, and how they lead to the slow ones.
+
+use super::{
+    held::Held,
+    raw::Core,
+    state::{Attempt, Mode, Retreat, Standing},
+};
+use parkade_core::{Moment, slots::Slot};
+
+/// How a reader is in: by a slot, or counted.
+#[derive(Debug)]
+pub(crate) struct Reading(Option<&'static Slot>);
+
+impl Reading {
+    pub(super) const COUNTED: Reading = Reading(None);
+}
+
+impl Core {
+    #[inline(always)]
+    fn try_read_at_once(&self) -> Option<Reading> {
+        if let Some(slot) = self.try_read_in_slot() {
+            return Some(Reading(Some(slot)));
+        }
+        if !self.word.try_read_at_once() {
+            return None;
+        }
+        self.consider_bias();
+        Some(Reading::COUNTED)
+    }
+
+    /// Reads; `mode` is `Shared` or `Recursive`. `held` knows what the thread has of this lock.
+    #[inline]
+    pub(super) fn read(&self, mode: Mode, held: Held) -> Reading {
+        self.try_read_at_once().unwrap_or_else(|| self.read_slow(mode, held))
+    }
+
+    #[cold]
+    fn read_slow(&self, mode: Mode, held: Held) -> Reading {
+        let check = || {
+            if mode == Mode::Shared {
+                held.panic_if_held(self.key());
+            }
+        };
+        let acquired = self.acquire_slow(mode, None, check);
+        debug_assert!(acquired, "a wait without a deadline timed out");
+        self.consider_bias();
+        Reading::COUNTED
+    }
+
+    #[inline]
+    pub(super) fn try_read(&self, mode: Mode) -> Option<Reading> {
+        self.try_read_at_once().or_else(|| self.try_acquire_slow(mode).then_some(Reading::COUNTED))
+    }
+
+    #[inline]
+    pub(super) fn read_until(
+        &self,
+        mode: Mode,
+        deadline: impl FnOnce() -> Moment,
+    ) -> Option<Reading> {
+        self.try_read_at_once().or_else(|| {
+            self.acquire_slow(mode, Some(deadline()), || {}).then_some(Reading::COUNTED)
+        })
+    }
+
+    #[inline]
+    pub(super) fn unread(&self, Reading(slot): Reading) {
+        match slot {
+            Some(slot) => self.leave_slot(slot),
+            None => {
+                self.check_held(Mode::Shared);
+                self.released(self.word.release(Mode::Shared));
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn unread_fair(&self, reading: Reading) {
+        match reading {
+            Reading(None) => self.release_fair(Mode::Shared),
+            // Who waits for a slot is first when it is free.
+            in_slot => self.unread(in_slot),
+        }
+    }
+
+    #[inline]
+    pub(super) fn write(&self) {
+        if !self.word.try_write_at_once() {
+            let acquired = self.acquire_slow(Mode::Exclusive, None, || {});
+            debug_assert!(acquired, "a wait without a deadline timed out");
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_write(&self) -> bool {
+        self.word.try_write_at_once() || self.try_write_slow()
+    }
+
+    /// One try to write where there may be readers in slots, or leftovers of a fork.
+    #[cold]
+    fn try_write_slow(&self) -> bool {
+        // With readers in, do not end the bias in vain.
+        if self.word.load().readers() > 0 || self.slots_hold() {
+            return false;
+        }
+        match self.attempt(Mode::Exclusive) {
+            Attempt::Pending => self.enter_or_retreat(Retreat::Out),
+            attempt => attempt == Attempt::Acquired,
+        }
+    }
+
+    /// T1 for a newcomer that does not wait: it repeats only what failed because the word has changed.
+    fn attempt(&self, mode: Mode) -> Attempt {
+        loop {
+            let attempt = self.word.try_acquire(mode, Standing::Newcomer, super::raw::claims());
+            match attempt {
+                Attempt::Contended => {}
+                Attempt::Full => panic!("{}", super::raw::TOO_MANY_READERS),
+                attempt => return attempt,
+            }
+        }
+    }
+
+    #[cold]
+    fn try_acquire_slow(&self, mode: Mode) -> bool {
+        self.attempt(mode) == Attempt::Acquired
+    }
+
+    #[inline]
+    pub(super) fn write_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
+        self.word.try_write_at_once() || self.acquire_slow(Mode::Exclusive, Some(deadline()), || {})
+    }
+
+    #[inline]
+    pub(super) fn unwrite(&self) {
+        if !self.word.try_unwrite_at_once() {
+            self.unwrite_slow();
+        }
+    }
+
+    #[cold]
+    fn unwrite_slow(&self) {
+        self.check_held(Mode::Exclusive);
+        self.released(self.word.release(Mode::Exclusive));
+    }
+
+    pub(super) fn read_upgradably(&self) {
+        let acquired =
+            self.try_read_upgradably() || self.acquire_slow(Mode::Upgradable, None, || {});
+        debug_assert!(acquired, "a wait without a deadline timed out");
+    }
+
+    pub(super) fn try_read_upgradably(&self) -> bool {
+        self.try_acquire_slow(Mode::Upgradable)
+    }
+
+    pub(super) fn read_upgradably_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
+        self.try_read_upgradably() || self.acquire_slow(Mode::Upgradable, Some(deadline()), || {})
+    }
+
+    /// Releases what is held in `mode`, which is not by a slot.
+    pub(super) fn release(&self, mode: Mode) {
+        self.check_held(mode);
+        self.released(self.word.release(mode));
+    }
+
+    /// As `release`, and the first in line has the lock next.
+    pub(super) fn release_fair(&self, mode: Mode) {
+        self.check_held(mode);
+        let word = self.word.load();
+        if word.has_line() && !word.pending() {
+            self.release_to_first(mode);
+        } else {
+            self.release(mode);
+        }
+    }
+
+    /// Whether somebody waits whom a holder could let pass. Readers that wait for a writer that waits for
+    /// us are behind that writer.
+    pub(super) fn has_line(&self) -> bool {
+        self.word.load().has_line()
+    }
+
+    pub(super) fn upgrade(&self, deadline: Option<Moment>) -> bool {
+        self.check_held(Mode::Upgradable);
+        self.word.begin_upgrade() == Attempt::Acquired
+            || self.drain_or_retreat(deadline, Retreat::Upgradable)
+    }
+
+    pub(super) fn try_upgrade(&self) -> bool {
+        self.check_held(Mode::Upgradable);
+        // With readers in, neither end the bias nor keep others out in vain.
+        if self.word.load().readers() > 0 || self.slots_hold() {
+            return false;
+        }
+        self.word.begin_upgrade() == Attempt::Acquired || self.enter_or_retreat(Retreat::Upgradable)
+    }
+
+    /// A holder goes on as a weaker one, without a gap.
+    pub(super) fn downgrade(&self, from: Mode, to: Mode) -> Reading {
+        self.check_held(from);
+        self.released(self.word.downgrade(from, to));
+        Reading::COUNTED
+    }
+
+    #[inline]
+    fn check_held(&self, mode: Mode) {
+        debug_assert!(
+            self.word.load().is_held_as(mode),
+            "unlock of a lock that is not held so ({mode:?}): {:#x} is {self:?}",
+            self.key()
+        );
+    }
+}

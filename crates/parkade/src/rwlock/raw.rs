@@ -1,0 +1,360 @@
+//! The slow paths: waiting, waking, claiming, leaving. Waiting for readers to leave is in `drain.rs`,
+//! reading without being counted in `bias.rs`.
+//!
+//! # Theory
+//!
+//! *Reading* is being counted in the word (or having a slot), *writing* is having it alone. A writer that
+//! finds only readers becomes `PENDING` at once: newcomers stay out, and it waits for those who are
+//! in. So readers cannot starve it. Who finds a writer in, or `PENDING`, polls for a while, then
+//! queues and sleeps; readers and writers share one queue.
+//!
+//! *Releasing* comes first, waking second. One thread that was taken off the queue is up at a time
+//! (`WAKING`): the *designated* one. It competes with newcomers, and if it loses it parks again, at the
+//! front. If it reads it is a *leader*: once it is in, it takes the readers right behind it off the
+//! queue as well, its *followers*, because now the lock is in a reading phase. They hold no wake:
+//! nobody relies on them.
+//!
+//! An upgradable reader keeps writers out and lets readers in, so the head of the queue may have to wait
+//! where a reader behind it need not: that one is designated instead, out of turn, and if it loses
+//! it goes to the back.
+//!
+//! *Bounded waiting*: the designated thread that has been overtaken for the fair interval claims the
+//! lock. A claim keeps newcomers out, of those modes that could keep the claimer out.
+//!
+//! # Who wakes the next, by exit
+//!
+//! * acquired, a writer: its release. A reader or an upgradable reader: at once its followers, and its
+//!   release, which sees `PARKED` without `WAKING`, the next;
+//! * barged in: its release, likewise. A reader that leaves while an upgradable reader is in need not
+//!   look: readers are not queued then but for the moment until somebody wakes them, and
+//!   others wait for the upgradable one;
+//! * parks again: P1 clears `WAKING`; what keeps it out is held by somebody whose release will look. If that
+//!   is an upgradable reader, readers behind it are let in now ([`Core::park`]);
+//! * times out in the queue: it held no wake, but its claim may have kept readers out: wake one;
+//! * times out while designated: [`Core::leave`] passes the wake on;
+//! * times out while `PENDING`: T3, then wake one;
+//! * downgrades: wake one;
+//! * panics: only for too many readers or a read that would deadlock, both before anything was
+//!   changed or queued; callbacks of the table abort;
+//! * forked: the child's table is empty, `WAKING` and claims may belong to threads that do not exist; the
+//!   child trusts neither. A `PENDING` thread that has vanished keeps the child out.
+
+use super::state::{Attempt, Bias, Claims, Mode, Retreat, Snapshot, Standing, Waking, Word};
+use crate::parked::Parked;
+use core::{cell::Cell, fmt};
+use parkade_core::{
+    FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken,
+    policy::{self, Wait},
+};
+
+/// What a woken thread is told.
+const DESIGNATED: UnparkToken = UnparkToken(0);
+/// Designated, and there were others before it that could not be.
+const OUT_OF_TURN: UnparkToken = UnparkToken(1);
+/// Woken, and not designated.
+const FOLLOWER: UnparkToken = UnparkToken(2);
+/// Both.
+const FOLLOWER_OUT_OF_TURN: UnparkToken = UnparkToken(3);
+
+/// There can be 2^23 - 1 counted readers.
+pub(super) const TOO_MANY_READERS: &str = "too many readers of one lock";
+
+/// Whether this process is a forked child, where `WAKING` and claims may be leftovers.
+fn forked() -> bool {
+    parkade_core::fork_generation() != 0
+}
+
+pub(super) fn claims() -> Claims {
+    if forked() { Claims::AreVoid } else { Claims::Count }
+}
+
+/// How a waiter shows its mode to the thread that picks whom to wake.
+fn park_token(mode: Mode) -> ParkToken {
+    ParkToken(usize::from(matches!(mode, Mode::Upgradable | Mode::Exclusive)))
+}
+
+fn reads(token: ParkToken) -> bool {
+    token == park_token(Mode::Shared)
+}
+
+/// The state of one attempt to lock that has to wait.
+struct Waiter {
+    mode: Mode,
+    wait: Wait,
+    standing: Standing,
+    place: Place,
+    claimed: bool,
+    contentions: u32,
+    deadline: Option<Moment>,
+}
+
+impl Waiter {
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Moment::now() >= deadline)
+    }
+}
+
+/// The eight bytes under every reader-writer lock.
+pub(super) struct Core {
+    pub(super) word: Word,
+    pub(super) bias: Bias,
+}
+
+impl Core {
+    parkade_core::const_unless_loom! {
+        pub(super) fn new() -> Core {
+            Core { word: Word::new(), bias: Bias::new() }
+        }
+    }
+
+    /// The address the table knows our queue by; only a number to it.
+    pub(super) fn key(&self) -> usize {
+        core::ptr::from_ref(self).addr()
+    }
+
+    /// Takes the lock in `mode`, through the word; `false` if the deadline passed. `on_park` is called
+    /// before the thread sleeps for the first time.
+    #[cold]
+    pub(super) fn acquire_slow(
+        &self,
+        mode: Mode,
+        deadline: Option<Moment>,
+        on_park: impl FnOnce(),
+    ) -> bool {
+        let mut waiter = Waiter {
+            mode,
+            wait: Wait::begin(self.key(), deadline),
+            standing: Standing::Newcomer,
+            place: Place::Back,
+            claimed: false,
+            contentions: 0,
+            deadline,
+        };
+        let mut on_park = Some(on_park);
+        loop {
+            match self.word.try_acquire(mode, waiter.standing, claims()) {
+                Attempt::Acquired => {
+                    self.acquired(&mut waiter);
+                    return true;
+                }
+                Attempt::Pending => {
+                    waiter.wait.acquired();
+                    return self.drain_or_retreat(deadline, Retreat::Out);
+                }
+                Attempt::Contended => {
+                    waiter.contentions += 1;
+                    policy::contended(waiter.contentions);
+                    continue;
+                }
+                Attempt::Full => {
+                    self.leave(&waiter);
+                    panic!("{TOO_MANY_READERS}");
+                }
+                Attempt::Busy => {}
+            }
+            if waiter.wait.poll_again() {
+                continue;
+            }
+            if waiter.standing == Standing::Designated && !waiter.claimed && waiter.wait.may_claim()
+            {
+                self.word.claim(mode);
+                waiter.claimed = true;
+            }
+            if waiter.is_late() {
+                return self.leave(&waiter);
+            }
+            if let Some(on_park) = on_park.take() {
+                on_park();
+            }
+            if !self.park(&mut waiter) {
+                return false;
+            }
+        }
+    }
+
+    /// What a thread that acquired by the slow path owes those who wait.
+    fn acquired(&self, waiter: &mut Waiter) {
+        waiter.wait.acquired();
+        if waiter.standing == Standing::Designated
+            && waiter.mode != Mode::Exclusive
+            && self.word.load().parked()
+        {
+            self.wake_followers(Reach::Front);
+            if waiter.mode == Mode::Upgradable {
+                self.wake_followers(Reach::All);
+            }
+        }
+    }
+
+    /// Queues and sleeps. `false` if the deadline passed in the queue.
+    fn park(&self, waiter: &mut Waiter) -> bool {
+        let &mut Waiter { mode, standing, place, claimed, deadline, .. } = waiter;
+        let request = ParkRequest::new(self.key())
+            .token(park_token(mode))
+            .since(waiter.wait.queueing())
+            .place(place)
+            .deadline(deadline);
+        let left_behind = Cell::new(None);
+        // SAFETY: the key is our own address; the callbacks only touch the word, and the one that
+        // may unpark does.
+        let result = unsafe {
+            parkade_core::park_with(
+                request,
+                || {
+                    left_behind.set(self.word.try_prepare_park(mode, standing, claims()));
+                    left_behind.get().is_some()
+                },
+                || {
+                    // Nobody is designated any more; readers behind us may be able to enter.
+                    if standing == Standing::Designated
+                        && left_behind.get().is_some_and(Snapshot::admits_readers)
+                    {
+                        self.wake_one();
+                    }
+                },
+                |departure| {
+                    if claimed {
+                        self.word.unclaim();
+                    }
+                    self.word.publish(departure.have_more_threads.into(), Waking::Keep);
+                },
+            )
+        };
+        match result {
+            ParkResult::Invalid => true,
+            ParkResult::Unparked(token) => {
+                (waiter.standing, waiter.place) = match token {
+                    FOLLOWER => (Standing::Newcomer, Place::Front),
+                    FOLLOWER_OUT_OF_TURN => (Standing::Newcomer, Place::Back),
+                    OUT_OF_TURN => (Standing::Designated, Place::Back),
+                    _ => (Standing::Designated, Place::Front),
+                };
+                waiter.wait.woken();
+                true
+            }
+            ParkResult::TimedOut => {
+                if self.word.load().parked() {
+                    self.wake_one();
+                }
+                false
+            }
+        }
+    }
+
+    /// A thread that is awake gives up without the lock.
+    fn leave(&self, waiter: &Waiter) -> bool {
+        if waiter.standing == Standing::Designated && self.word.resign().parked() {
+            self.wake_one();
+        }
+        false
+    }
+
+    /// Sees to those who wait, after a release or a downgrade that left `word`.
+    #[inline]
+    pub(super) fn released(&self, word: Snapshot) {
+        if word.needs_attention() {
+            self.released_slow(word);
+        }
+    }
+
+    #[cold]
+    fn released_slow(&self, word: Snapshot) {
+        if word.drain_parked() && word.readers() == 0 {
+            self.wake_drainer();
+        }
+        let anybody_up = word.waking() && !forked();
+        if word.parked() && !anybody_up && word.admits_readers() {
+            self.wake_one();
+        }
+    }
+
+    /// Releases and reserves the lock for the first in line.
+    #[cold]
+    pub(super) fn release_to_first(&self, mode: Mode) {
+        let mut take_first = true;
+        let filter = |_| {
+            let somebody_is_up = self.word.load().waking() && !forked();
+            if core::mem::take(&mut take_first) && !somebody_is_up {
+                FilterOp::Unpark
+            } else {
+                FilterOp::Stop
+            }
+        };
+        let mut released = None;
+        let callback = |result: UnparkResult| {
+            let more = Parked::from(result.have_more_threads);
+            released = Some(self.word.release_and_reserve(mode, more, waking(&result)));
+            DESIGNATED
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
+        if let Some(word) = released {
+            self.released(word);
+        }
+    }
+
+    /// Makes the first in line who may enter designated, unless somebody is.
+    #[cold]
+    pub(super) fn wake_one(&self) {
+        let out_of_turn = Cell::new(false);
+        let mut done = false;
+        let filter = |token| {
+            let word = self.word.load();
+            // Whoever keeps all out will look when it is out itself.
+            if done || (word.waking() && !forked()) || !word.admits_readers() {
+                return FilterOp::Stop;
+            }
+            if word.upgradable() && !reads(token) {
+                out_of_turn.set(true);
+                return FilterOp::Skip;
+            }
+            done = true;
+            FilterOp::Unpark
+        };
+        let callback = |result: UnparkResult| {
+            self.word.publish(result.have_more_threads.into(), waking(&result));
+            if out_of_turn.get() { OUT_OF_TURN } else { DESIGNATED }
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
+    }
+
+    /// The lock is in a reading phase: lets readers in that are queued.
+    #[cold]
+    fn wake_followers(&self, reach: Reach) {
+        let filter = |token| match (self.word.load().admits_readers(), reads(token), reach) {
+            (true, true, _) => FilterOp::Unpark,
+            (true, false, Reach::All) => FilterOp::Skip,
+            (false, _, _) | (true, false, Reach::Front) => FilterOp::Stop,
+        };
+        let callback = |result: UnparkResult| {
+            self.word.publish(result.have_more_threads.into(), Waking::Keep);
+            match reach {
+                Reach::Front => FOLLOWER,
+                Reach::All => FOLLOWER_OUT_OF_TURN,
+            }
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
+    }
+}
+
+/// Whether an operation has made a thread designated.
+fn waking(result: &UnparkResult) -> Waking {
+    if result.unparked_threads > 0 { Waking::Set } else { Waking::Keep }
+}
+
+/// Which readers become followers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Those in front of all others.
+    Front,
+    /// All.
+    All,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, bias {:?}", self.word, self.bias)
+    }
+}

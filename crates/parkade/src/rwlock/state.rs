@@ -1,0 +1,659 @@
+//! The two words of a [`RwLock`](super::RwLock): their layout, legal values and transitions.
+//!
+//! # Layout
+//!
+//! `word`, 32 bits:
+//!
+//! | bit | meaning |
+//! |---|---|
+//! | `EXCLUSIVE` 1 | a writer is in |
+//! | `PENDING` 2 | a writer, or an upgradable reader that upgrades, is next: it waits for readers to leave |
+//! | `UPGRADABLE` 4 | an upgradable reader is in (it is not counted) |
+//! | `BIASED` 8 | readers may be in that are not counted, but have slots of their threads |
+//! | `PARKED` 16 | threads are queued |
+//! | `WAKING` 32 | one thread, the *designated* one, was taken off the queue and is up |
+//! | `CLAIM_SHARED` 64 | the first in line claims the lock: no newcomer writes or reads upgradably |
+//! | `CLAIM_EXCLUSIVE` 128 | the first in line claims the lock: no newcomer at all |
+//! | `DRAIN_PARKED` 256 | whoever is `PENDING` sleeps |
+//! | the rest | the number of counted readers |
+//!
+//! `bias`, 32 bits: 0, or a number that no other period of bias of any lock has (in 2^31 of them),
+//! times two, plus `ACTIVE` 1: readers may take slots.
+//!
+//! # Legal words
+//!
+//! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE`, `BIASED` and readers; `PENDING` without
+//! `UPGRADABLE`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
+//! there is one at most. A bias that is not 0 implies `BIASED`.
+//!
+//! # Bit laws
+//!
+//! * `EXCLUSIVE`, `PENDING`, `UPGRADABLE` and the count: exact, changed by holders and those who become
+//!   them. A *recursive* reader may be counted while somebody is `PENDING`, nobody else.
+//! * `PARKED`: equals "the queue is not empty" whenever no bucket lock is held; written only under the
+//!   bucket lock, always from the queue itself.
+//! * `WAKING`: set under the bucket lock by whoever takes the designated thread off the queue; cleared
+//!   by that thread alone, in the step in which it acquires (T1), parks again (P1) or gives up (P4).
+//! * Claims: set by the designated thread (C1), or for it by a fair release (R4); cleared with
+//!   `WAKING` in T1 and P4, or by the claimer that times out in the queue, under the bucket lock.
+//!   Survive its parking again.
+//! * `BIASED`: set by a counted reader (G1) while nobody is `PENDING`; cleared by T2, after a scan that
+//!   found no slot.
+//! * `ACTIVE`: set by a counted reader, after `BIASED`; cleared by whoever is `PENDING`. So a `PENDING`
+//!   that has cleared it and then sees no counted reader knows that it stays cleared.
+//! * `DRAIN_PARKED`: set and cleared under the bucket lock of the drain queue; cleared with `PENDING`.
+//!
+//! # Transitions
+//!
+//! [`TRANSITIONS`] lists them; a test walks every legal word through each.
+//!
+//! # Ordering
+//!
+//! * *Data*: every way out releases (W3, W4, W5), every way in acquires (W1, W2, W6). Changes in
+//!   between are read-modify-writes, so one acquire meets all releases before it.
+//! * *No lost wake*: holders, `PARKED` and `WAKING` are bits of one word, so P1 either sees that the lock
+//!   may be taken, or whoever makes it so sees `PARKED`. The same for `DRAIN_PARKED` and the count.
+//! * *Slots* (S1): a reader takes its slot, executes a light fence and looks at `bias` again; `PENDING`
+//!   clears `ACTIVE`, executes a heavy fence and scans. Either the reader sees that and leaves, or
+//!   the scan sees the slot. Leaving is the same: free the slot, light fence, look at `bias`.
+//! * *A writer that sleeps because of slots* (S2): it sets `DRAIN_PARKED`, executes a full fence (D2)
+//!   and scans once more; a reader that left and found the bias off executes a full fence (D1) and looks
+//!   for `DRAIN_PARKED`, then whether other slots hold the lock. So of several that leave at the
+//!   same time the last in the order of their fences sees them all gone, and wakes.
+//! * *Data through slots*: freeing a slot releases to the scan (the table's edges L1 to L4). Who takes a
+//!   slot acquires from whoever switched the bias on (G1, G2), and that was a reader.
+//!
+//! # Rejected
+//!
+//! * Moving readers from their slots into the count (folly's SharedMutex, BRAVO in several forks): a plain
+//!   store that frees a slot can erase the mark that it was moved, so either freeing takes a
+//!   read-modify-write or two parties have to settle each slot. A writer that waits for slots where
+//!   they are needs neither, and one that times out has nothing to undo.
+//! * The lock's address in the slots: a guard that was forgotten would lock whatever comes to be there.
+//! * One 64-bit word: 32-bit systems would need another layout.
+//! * `EXCLUSIVE` while draining: a recursive reader could not tell whether it may pass.
+#![forbid(unsafe_code)]
+
+use super::edges::{G1, G2, W1, W2, W3, W4, W5, W6};
+use crate::parked::Parked;
+use core::fmt;
+use parkade_core::{
+    shim::{AtomicU32, Edge, Ordering, Ordering::Relaxed},
+    slots::Token,
+};
+
+const EXCLUSIVE: u32 = 1;
+const PENDING: u32 = 1 << 1;
+const UPGRADABLE: u32 = 1 << 2;
+const BIASED: u32 = 1 << 3;
+const PARKED: u32 = 1 << 4;
+const WAKING: u32 = 1 << 5;
+const CLAIM_SHARED: u32 = 1 << 6;
+const CLAIM_EXCLUSIVE: u32 = 1 << 7;
+const DRAIN_PARKED: u32 = 1 << 8;
+const READER: u32 = 1 << 9;
+const READERS: u32 = !(READER - 1);
+
+const CLAIMS: u32 = CLAIM_SHARED | CLAIM_EXCLUSIVE;
+/// The designated thread is designated no longer, and its claim goes with it.
+const SETTLED: u32 = !(WAKING | CLAIMS);
+/// The fast path leaves the last half of the count to the slow one, which knows when it is full.
+const MANY_READERS: u32 = 1 << 31;
+
+const ACTIVE: u32 = 1;
+
+/// How a lock is held or wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// With other readers.
+    Shared,
+    /// As `Shared`, by a thread that may be among those whom a `PENDING` waits for: it passes that one,
+    /// and claims.
+    Recursive,
+    /// With readers, but with nobody else who may write.
+    Upgradable,
+    /// Alone.
+    Exclusive,
+}
+
+impl Mode {
+    /// The bit or the unit by which the word says that somebody holds the lock so.
+    const fn unit(self) -> u32 {
+        match self {
+            Mode::Shared | Mode::Recursive => READER,
+            Mode::Upgradable => UPGRADABLE,
+            Mode::Exclusive => EXCLUSIVE,
+        }
+    }
+
+    /// The ordering with which a holder leaves.
+    const fn leaves(self) -> Edge {
+        match self {
+            Mode::Shared | Mode::Recursive => W3,
+            Mode::Upgradable => W5,
+            Mode::Exclusive => W4,
+        }
+    }
+}
+
+/// Whether claims keep a thread out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// They do.
+    Newcomer,
+    /// It was taken off the queue with `WAKING`: they are its own.
+    Designated,
+}
+
+/// A row of [`TRANSITIONS`].
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Transition {
+    pub(super) id: &'static str,
+    pub(super) from_to: &'static str,
+    pub(super) by: &'static str,
+    pub(super) models: &'static str,
+}
+
+#[cfg(test)]
+const fn row(
+    id: &'static str,
+    from_to: &'static str,
+    by: &'static str,
+    models: &'static str,
+) -> Transition {
+    Transition { id, from_to, by, models }
+}
+
+/// Every change of the words. `id` is what comments and models cite.
+#[cfg(test)]
+pub(super) const TRANSITIONS: &[Transition] = &[
+    row(
+        "T1",
+        "+READER, +UPGRADABLE, +EXCLUSIVE or +PENDING; of the designated thread also -WAKING -claims",
+        "anybody whom nothing keeps out; Acquire",
+        "readers_and_writer",
+    ),
+    row("T2", "PENDING -> EXCLUSIVE, -BIASED", "PENDING, without readers; Acquire", "drain, bias"),
+    row(
+        "T3",
+        "-PENDING -DRAIN_PARKED, +UPGRADABLE if it upgraded",
+        "PENDING that gives up",
+        "drain_gives_up",
+    ),
+    row("T4", "UPGRADABLE -> PENDING", "the upgradable reader; Acquire", "upgrade"),
+    row("T5", "EXCLUSIVE -> READER or UPGRADABLE", "the writer; Release", "downgrade"),
+    row("T6", "UPGRADABLE -> READER", "the upgradable reader", "downgrade"),
+    row("R1", "-READER", "a counted reader; Release", "readers_and_writer"),
+    row("R2", "-EXCLUSIVE", "the writer; Release", "readers_and_writer"),
+    row("R3", "-UPGRADABLE", "the upgradable reader; Release", "upgrade"),
+    row(
+        "R4",
+        "R1, R2 or R3, +WAKING +CLAIM_EXCLUSIVE",
+        "a holder, under the bucket lock; Release",
+        "fair",
+    ),
+    row(
+        "P1",
+        "+PARKED, of the designated thread also -WAKING",
+        "a parker, under the bucket lock",
+        "wake",
+    ),
+    row(
+        "P3",
+        "PARKED as the queue is, +WAKING",
+        "whoever changed the queue, under the bucket lock",
+        "wake",
+    ),
+    row("P4", "-WAKING -claims", "the designated thread that gives up", "gives_up"),
+    row("C1", "+CLAIM_SHARED or +CLAIM_EXCLUSIVE", "the designated thread", "claim"),
+    row("C2", "-claims", "a claimer that times out, under the bucket lock", "gives_up"),
+    row("D1", "+DRAIN_PARKED", "PENDING, under the drain queue's lock", "drain"),
+    row("D2", "-DRAIN_PARKED", "whoever took PENDING off the drain queue, under its lock", "drain"),
+    row("G1", "+BIASED, then bias: 0 -> number + ACTIVE", "a counted reader; Release", "bias"),
+    row("G2", "bias: +ACTIVE", "a counted reader; Release", "bias"),
+    row("G3", "bias: -ACTIVE, then a heavy fence", "PENDING", "bias"),
+    row("G4", "bias: 0", "PENDING, after a scan that found no slot", "bias"),
+];
+
+/// A snapshot of the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Snapshot(u32);
+
+impl Snapshot {
+    /// Counted readers.
+    pub(super) fn readers(self) -> u32 {
+        (self.0 & READERS) / READER
+    }
+    pub(super) fn exclusive(self) -> bool {
+        self.0 & EXCLUSIVE != 0
+    }
+    pub(super) fn pending(self) -> bool {
+        self.0 & PENDING != 0
+    }
+    pub(super) fn upgradable(self) -> bool {
+        self.0 & UPGRADABLE != 0
+    }
+    pub(super) fn biased(self) -> bool {
+        self.0 & BIASED != 0
+    }
+    pub(super) fn parked(self) -> bool {
+        self.0 & PARKED != 0
+    }
+    pub(super) fn waking(self) -> bool {
+        self.0 & WAKING != 0
+    }
+    pub(super) fn claimed(self) -> bool {
+        self.0 & CLAIMS != 0
+    }
+    pub(super) fn drain_parked(self) -> bool {
+        self.0 & DRAIN_PARKED != 0
+    }
+    /// Somebody is queued, or up and first in line, or waits for readers to leave.
+    pub(super) fn has_line(self) -> bool {
+        self.0 & (PARKED | WAKING | PENDING) != 0
+    }
+    /// A release has to look whether it should wake somebody.
+    #[inline(always)]
+    pub(super) fn needs_attention(self) -> bool {
+        self.0 & (PARKED | DRAIN_PARKED) != 0
+    }
+    /// Readers may enter, but for claims.
+    pub(super) fn admits_readers(self) -> bool {
+        self.0 & (EXCLUSIVE | PENDING) == 0
+    }
+    /// Counted readers, an upgradable one, or a writer.
+    pub(super) fn is_held(self) -> bool {
+        self.0 & (EXCLUSIVE | UPGRADABLE | READERS) != 0
+    }
+    /// Whether it is held in `mode`.
+    pub(super) fn is_held_as(self, mode: Mode) -> bool {
+        match mode {
+            Mode::Shared | Mode::Recursive => self.readers() > 0,
+            Mode::Upgradable => self.upgradable(),
+            Mode::Exclusive => self.exclusive(),
+        }
+    }
+    /// Whether the bits agree with each other ("Legal words").
+    #[cfg(test)]
+    pub(super) fn is_legal(self) -> bool {
+        let not_both = |a: u32, b: u32| self.0 & a == 0 || self.0 & b == 0;
+        not_both(EXCLUSIVE, PENDING | UPGRADABLE | BIASED | READERS)
+            && not_both(PENDING, UPGRADABLE)
+            && (!self.drain_parked() || self.pending())
+            && (!self.claimed() || self.waking() || self.parked())
+            && self.0 & CLAIMS != CLAIMS
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [(u32, &str); 9] = [
+            (EXCLUSIVE, "EXCLUSIVE"),
+            (PENDING, "PENDING"),
+            (UPGRADABLE, "UPGRADABLE"),
+            (BIASED, "BIASED"),
+            (PARKED, "PARKED"),
+            (WAKING, "WAKING"),
+            (CLAIM_SHARED, "CLAIM_SHARED"),
+            (CLAIM_EXCLUSIVE, "CLAIM_EXCLUSIVE"),
+            (DRAIN_PARKED, "DRAIN_PARKED"),
+        ];
+        write!(f, "{} readers ", self.readers())?;
+        let set = NAMES.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| name);
+        f.debug_set().entries(set).finish()
+    }
+}
+
+/// Whether claims count: in a forked child they may be those of threads that do not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claims {
+    Count,
+    AreVoid,
+}
+
+/// Whether a word keeps a thread of that standing from a mode.
+const fn keeps_out(word: u32, mode: Mode, standing: Standing, claims: Claims) -> bool {
+    let holders = match mode {
+        Mode::Recursive => EXCLUSIVE,
+        Mode::Shared => EXCLUSIVE | PENDING,
+        Mode::Upgradable | Mode::Exclusive => EXCLUSIVE | PENDING | UPGRADABLE,
+    };
+    let claims = match (mode, standing, claims) {
+        (_, Standing::Designated, _) | (_, _, Claims::AreVoid) | (Mode::Recursive, _, _) => 0,
+        // A claimer that waits for an upgradable reader does not wait for other readers yet; and
+        // the upgradable reader may want to read.
+        (Mode::Shared, _, _) if word & UPGRADABLE != 0 => 0,
+        (Mode::Shared, _, _) => CLAIM_EXCLUSIVE,
+        (Mode::Upgradable | Mode::Exclusive, _, _) => CLAIMS,
+    };
+    word & (holders | claims) != 0
+}
+
+/// What came of an attempt to take the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// It is taken.
+    Acquired,
+    /// It is the caller's turn to write, once readers have left.
+    Pending,
+    /// Others hold it, or are first.
+    Busy,
+    /// The word changed meanwhile: somebody else works on it.
+    Contended,
+    /// There are more readers than can be counted.
+    Full,
+}
+
+/// The central word.
+pub(super) struct Word(AtomicU32);
+
+impl Word {
+    parkade_core::const_unless_loom! {
+        pub(super) fn new() -> Word {
+            Word(AtomicU32::new(0))
+        }
+    }
+
+    /// For tests: any word at all.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn of(bits: u32) -> Word {
+        Word(AtomicU32::new(bits))
+    }
+
+    #[inline(always)]
+    pub(super) fn load(&self) -> Snapshot {
+        Snapshot(self.0.load(Relaxed))
+    }
+
+    /// T1 for a newcomer that reads, at the first go.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn try_read_at_once(&self) -> bool {
+        // What may keep a reader out; the slow path looks again.
+        const KEEP_OUT: u32 = EXCLUSIVE | PENDING | CLAIM_EXCLUSIVE | MANY_READERS;
+        let word = self.0.load(Relaxed);
+        word & KEEP_OUT == 0
+            && self.0.compare_exchange(word, word + READER, W1.get(), Relaxed).is_ok()
+    }
+
+    /// T1 for a newcomer that wants an idle lock for itself.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn try_write_at_once(&self) -> bool {
+        self.0.compare_exchange(0, EXCLUSIVE, W1.get(), Relaxed).is_ok()
+    }
+
+    /// T1.
+    pub(super) fn try_acquire(&self, mode: Mode, standing: Standing, claims: Claims) -> Attempt {
+        let Snapshot(word) = self.load();
+        if keeps_out(word, mode, standing, claims) {
+            return Attempt::Busy;
+        }
+        let taken = match mode {
+            Mode::Shared | Mode::Recursive if word & READERS == READERS => return Attempt::Full,
+            Mode::Shared | Mode::Recursive => word + READER,
+            Mode::Upgradable => word | UPGRADABLE,
+            Mode::Exclusive if word & (READERS | BIASED) == 0 => word | EXCLUSIVE,
+            Mode::Exclusive => word | PENDING,
+        };
+        let taken = if standing == Standing::Designated { taken & SETTLED } else { taken };
+        match self.0.compare_exchange(word, taken, W1.get(), Relaxed) {
+            Ok(_) if taken & PENDING != 0 && mode == Mode::Exclusive => Attempt::Pending,
+            Ok(_) => Attempt::Acquired,
+            Err(_) => Attempt::Contended,
+        }
+    }
+
+    /// T2: whoever is `PENDING` enters, unless a reader is counted. If `BIASED` is set, the caller has
+    /// cleared `ACTIVE`, fenced, and found no slot.
+    #[must_use]
+    pub(super) fn try_enter(&self) -> bool {
+        let enter =
+            |word| (word & READERS == 0).then_some((word & !(PENDING | BIASED)) | EXCLUSIVE);
+        self.0.fetch_update(W2.get(), Relaxed, enter).is_ok()
+    }
+
+    /// T3: whoever is `PENDING` gives up and is again what it was; returns the word then.
+    pub(super) fn retreat(&self, to: Retreat) -> Snapshot {
+        let back = match to {
+            Retreat::Out => 0,
+            Retreat::Upgradable => UPGRADABLE,
+        };
+        self.update(Relaxed, |word| (word & !(PENDING | DRAIN_PARKED)) | back)
+    }
+
+    /// T4: the upgradable reader is next to write; whether it is in at once.
+    pub(super) fn begin_upgrade(&self) -> Attempt {
+        let begin = |word: u32| {
+            let alone = word & (READERS | BIASED) == 0;
+            (word & !UPGRADABLE) | if alone { EXCLUSIVE } else { PENDING }
+        };
+        let Snapshot(word) = self.update(W6.get(), begin);
+        if word & EXCLUSIVE != 0 { Attempt::Acquired } else { Attempt::Pending }
+    }
+
+    /// T5, T6: a holder becomes a weaker one; returns the word then.
+    pub(super) fn downgrade(&self, from: Mode, to: Mode) -> Snapshot {
+        self.update(W4.get(), |word| (word & !from.unit()) + to.unit())
+    }
+
+    /// R2 at the first go, for a word with nothing else to see to.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn try_unwrite_at_once(&self) -> bool {
+        self.0.compare_exchange(EXCLUSIVE, 0, W4.get(), Relaxed).is_ok()
+    }
+
+    /// R1, R2, R3; returns the word then.
+    #[inline(always)]
+    pub(super) fn release(&self, mode: Mode) -> Snapshot {
+        // Exact: nobody but the holder takes its bit or its unit away.
+        let before = self.0.fetch_sub(mode.unit(), mode.leaves().get());
+        Snapshot(before - mode.unit())
+    }
+
+    /// R4: releases, and reserves the lock for the designated thread: that which the caller has just
+    /// taken off the queue (`Waking::Set`), or that which is up. Not if somebody is `PENDING`, who is
+    /// first anyway. The caller holds the bucket lock. Returns the word then.
+    pub(super) fn release_and_reserve(
+        &self,
+        mode: Mode,
+        parked: Parked,
+        waking: Waking,
+    ) -> Snapshot {
+        self.update(mode.leaves().get(), |word| {
+            let word = with_queue(word - mode.unit(), parked, waking);
+            // A designated thread may have acquired in this very moment.
+            let reserves = word & WAKING != 0 && word & PENDING == 0;
+            if reserves { (word & !CLAIMS) | CLAIM_EXCLUSIVE } else { word }
+        })
+    }
+
+    /// P1: makes ready to queue; the word then, or `None` if nothing keeps the caller out. The caller
+    /// holds the bucket lock and queues a thread before it releases that lock.
+    pub(super) fn try_prepare_park(
+        &self,
+        mode: Mode,
+        standing: Standing,
+        claims: Claims,
+    ) -> Option<Snapshot> {
+        let drop_waking = if standing == Standing::Designated { WAKING } else { 0 };
+        let prepare = |word: u32| {
+            keeps_out(word, mode, standing, claims).then_some((word | PARKED) & !drop_waking)
+        };
+        let before = self.0.fetch_update(Relaxed, Relaxed, prepare).ok()?;
+        Some(Snapshot((before | PARKED) & !drop_waking))
+    }
+
+    /// P3: writes `PARKED` as the queue is; the caller holds the bucket lock.
+    pub(super) fn publish(&self, parked: Parked, waking: Waking) {
+        self.update(Relaxed, |word| with_queue(word, parked, waking));
+    }
+
+    /// P4: the designated thread gives up; returns the word then.
+    pub(super) fn resign(&self) -> Snapshot {
+        Snapshot(self.0.fetch_and(SETTLED, Relaxed) & SETTLED)
+    }
+
+    /// C1: the designated thread claims what it wants.
+    pub(super) fn claim(&self, mode: Mode) {
+        let claim = match mode {
+            Mode::Shared | Mode::Recursive | Mode::Upgradable => CLAIM_SHARED,
+            Mode::Exclusive => CLAIM_EXCLUSIVE,
+        };
+        self.update(Relaxed, |word| (word & !CLAIMS) | claim);
+    }
+
+    /// C2; the caller holds the bucket lock.
+    pub(super) fn unclaim(&self) {
+        self.0.fetch_and(!CLAIMS, Relaxed);
+    }
+
+    /// D1, if there are counted readers; the caller is `PENDING` and holds the drain queue's lock.
+    #[must_use]
+    pub(super) fn try_sleep_for_readers(&self) -> bool {
+        let sleep = |word| (word & READERS != 0).then_some(word | DRAIN_PARKED);
+        self.0.fetch_update(Relaxed, Relaxed, sleep).is_ok()
+    }
+
+    /// D1, because of slots; the caller is as above, executes D2 and then scans.
+    pub(super) fn sleep_for_slots(&self) {
+        self.0.fetch_or(DRAIN_PARKED, Relaxed);
+    }
+
+    /// D2; the caller holds the drain queue's lock.
+    pub(super) fn woken_from_drain(&self) {
+        self.0.fetch_and(!DRAIN_PARKED, Relaxed);
+    }
+
+    /// G1, first half: the caller is a counted reader, and sets the bias next if this is `true`.
+    #[must_use]
+    pub(super) fn try_bias(&self) -> bool {
+        // Where anybody waits it is not the time.
+        let bias = |word| (word & !(READERS | UPGRADABLE) == 0).then_some(word | BIASED);
+        self.0.fetch_update(Relaxed, Relaxed, bias).is_ok()
+    }
+
+    fn update(&self, order: Ordering, mut change: impl FnMut(u32) -> u32) -> Snapshot {
+        let mut word = self.0.load(Relaxed);
+        loop {
+            let changed = change(word);
+            match self.0.compare_exchange(word, changed, order, Relaxed) {
+                Ok(_) => return Snapshot(changed),
+                Err(now) => word = now,
+            }
+        }
+    }
+}
+
+const fn with_queue(word: u32, parked: Parked, waking: Waking) -> u32 {
+    let word = match parked {
+        Parked::Some => word | PARKED,
+        Parked::None => word & !PARKED,
+    };
+    match waking {
+        Waking::Keep => word,
+        Waking::Set => word | WAKING,
+    }
+}
+
+/// What becomes of `WAKING`, for [`Word::publish`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waking {
+    /// Nothing.
+    Keep,
+    /// A thread was taken off the queue and is designated now.
+    Set,
+}
+
+/// What a `PENDING` that gives up was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Retreat {
+    /// Nothing: it wanted to write.
+    Out,
+    /// The upgradable reader.
+    Upgradable,
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.load().fmt(f)
+    }
+}
+
+/// The second word.
+pub(super) struct Bias(AtomicU32);
+
+/// A snapshot of the second word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Period(u32);
+
+impl Period {
+    /// Readers may take slots.
+    #[inline(always)]
+    pub(super) fn is_active(self) -> bool {
+        self.0 & ACTIVE != 0
+    }
+
+    /// Readers may be in slots.
+    pub(super) fn is_some(self) -> bool {
+        self.0 != 0
+    }
+
+    /// What a reader of the lock at that address writes into its slot, as long as this period lasts.
+    #[inline(always)]
+    pub(super) fn token(self, address: usize) -> Token {
+        // The words are aligned to four bytes. Two locks have the same token only if the numbers of
+        // their periods are 2^31 apart and their addresses a multiple of 16 GiB.
+        let place = (address >> 2) as u32;
+        (((self.0 | ACTIVE) as usize) << (usize::BITS / 2)) | place as usize
+    }
+}
+
+impl Bias {
+    parkade_core::const_unless_loom! {
+        pub(super) fn new() -> Bias {
+            Bias(AtomicU32::new(0))
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn load(&self) -> Period {
+        Period(self.0.load(Relaxed))
+    }
+
+    /// For a reader that has taken a slot because of `period` (S1): whether it is in.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn is_still(&self, period: Period) -> bool {
+        self.0.load(G2.get()) == period.0
+    }
+
+    /// G1, second half: the period `number` begins.
+    pub(super) fn begin(&self, number: u32) {
+        self.0.store((number << 1) | ACTIVE, G1.get());
+    }
+
+    /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
+    /// counted reader.
+    pub(super) fn resume(&self, period: Period) {
+        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, G1.get(), Relaxed);
+    }
+
+    /// G3, before its fence.
+    pub(super) fn interrupt(&self) {
+        self.0.fetch_and(!ACTIVE, Relaxed);
+    }
+
+    /// G4.
+    pub(super) fn end(&self) {
+        self.0.store(0, Relaxed);
+    }
+}
+
+impl fmt::Debug for Bias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#x}", self.0.load(Relaxed))
+    }
+}

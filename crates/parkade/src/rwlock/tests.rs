@@ -1,0 +1,1 @@
+//! Every legal word through every transition.
