@@ -94,7 +94,7 @@ impl Core {
     }
 
     /// D1; the caller holds the drain queue's lock.
-    fn try_sleep(&self) -> bool {
+    pub(super) fn try_sleep(&self) -> bool {
         if self.word.try_sleep_for_readers() {
             return true;
         }

@@ -221,6 +221,10 @@ pub(super) const TRANSITIONS: &[Transition] = &[
 pub(super) struct Snapshot(u32);
 
 impl Snapshot {
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
     /// Counted readers.
     pub(super) fn readers(self) -> u32 {
         (self.0 & READERS) / READER
