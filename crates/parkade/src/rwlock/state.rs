@@ -23,7 +23,8 @@
 //! # Legal words
 //!
 //! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE`, `BIASED` and readers; `PENDING` without
-//! `UPGRADABLE`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
+//! `UPGRADABLE`, and `UPGRADABLE` without a full count: an upgradable reader can become a counted one, so
+//! its place is kept, also while it is `PENDING`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
 //! there is one at most. A bias that is not 0 implies `BIASED`.
 //!
 //! # Bit laws
@@ -284,6 +285,7 @@ impl Snapshot {
         let not_both = |a: u32, b: u32| self.0 & a == 0 || self.0 & b == 0;
         not_both(EXCLUSIVE, PENDING | UPGRADABLE | BIASED | READERS)
             && not_both(PENDING, UPGRADABLE)
+            && (!self.upgradable() || self.0 & READERS != READERS)
             && (!self.drain_parked() || self.pending())
             && (!self.claimed() || self.waking() || self.parked())
             && self.0 & CLAIMS != CLAIMS
@@ -332,6 +334,21 @@ const fn keeps_out(word: u32, mode: Mode, standing: Standing, claims: Claims) ->
         (Mode::Upgradable | Mode::Exclusive, _, _) => CLAIMS,
     };
     word & (holders | claims) != 0
+}
+
+/// Whether the count has no room for another in that mode.
+const fn is_full(word: u32, mode: Mode) -> bool {
+    let readers = word & READERS;
+    match mode {
+        Mode::Exclusive => false,
+        // It may downgrade.
+        Mode::Upgradable => readers == READERS,
+        // Who is `PENDING` may have been upgradable, and be that again.
+        Mode::Shared | Mode::Recursive if word & (UPGRADABLE | PENDING) != 0 => {
+            readers >= READERS - READER
+        }
+        Mode::Shared | Mode::Recursive => readers == READERS,
+    }
 }
 
 /// What came of an attempt to take the lock.
@@ -395,7 +412,7 @@ impl Word {
             return Attempt::Busy;
         }
         let taken = match mode {
-            Mode::Shared | Mode::Recursive if word & READERS == READERS => return Attempt::Full,
+            _ if is_full(word, mode) => return Attempt::Full,
             Mode::Shared | Mode::Recursive => word + READER,
             Mode::Upgradable => word | UPGRADABLE,
             Mode::Exclusive if word & (READERS | BIASED) == 0 => word | EXCLUSIVE,
