@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use parkade::lock_api::{RawMutex, RawMutexFair, RawMutexTimed};
+use parkade::lock_api::{
+    RawMutex, RawMutexFair, RawMutexTimed, RawRwLockDowngrade, RawRwLockFair, RawRwLockTimed,
+    RawRwLockUpgradeDowngrade, RawRwLockUpgradeFair, RawRwLockUpgradeTimed, RwLock,
+};
 
 /// What every raw mutex of Parkade can do; the tests that run over several take this.
 pub(crate) trait FullMutex:
@@ -33,6 +36,67 @@ impl<R> FullMutex for R where
         + Sync
         + 'static
 {
+}
+
+/// What every raw reader-writer lock of Parkade can do.
+pub(crate) trait FullRwLock:
+    RawRwLockFair
+    + RawRwLockDowngrade
+    + RawRwLockUpgradeFair
+    + RawRwLockUpgradeDowngrade
+    + RawRwLockTimed<Duration = Duration, Instant = Instant>
+    + RawRwLockUpgradeTimed
+    + std::fmt::Debug
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<R> FullRwLock for R where
+    R: RawRwLockFair
+        + RawRwLockDowngrade
+        + RawRwLockUpgradeFair
+        + RawRwLockUpgradeDowngrade
+        + RawRwLockTimed<Duration = Duration, Instant = Instant>
+        + RawRwLockUpgradeTimed
+        + std::fmt::Debug
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// The two words of a lock: `0 readers {}, bias 0x0` when nobody has or wants it.
+pub(crate) fn words<R: FullRwLock, T: ?Sized>(lock: &RwLock<R, T>) -> String {
+    // SAFETY: the raw lock is only printed.
+    let raw = format!("{:?}", unsafe { lock.raw() });
+    let (_, words) = raw.split_once('(').expect("a newtype");
+    words.trim_end_matches(')').to_owned()
+}
+
+/// Whether readers of the lock may use slots of their own just now.
+pub(crate) fn is_biased<R: FullRwLock, T: ?Sized>(lock: &RwLock<R, T>) -> bool {
+    let words = words(lock);
+    let (_, bias) = words.split_once("bias 0x").expect("the second word");
+    u32::from_str_radix(bias, 16).expect("a number") & 1 != 0
+}
+
+/// Whether this process can bias locks at all.
+pub(crate) fn can_bias() -> bool {
+    parkade_core::fence::strategy() == parkade_core::fence::Strategy::Asymmetric
+        && cfg!(target_pointer_width = "64")
+}
+
+/// Reads the lock until readers may use slots; whether they may.
+pub(crate) fn make_biased<R: FullRwLock, T: ?Sized>(lock: &RwLock<R, T>) -> bool {
+    // It may be denied for 8 ms, or for nine times what a slow fence took.
+    let patience = Instant::now() + Duration::from_secs(20);
+    while can_bias() && !is_biased(lock) {
+        (0..256).for_each(|_| drop(lock.read()));
+        assert!(Instant::now() < patience, "the lock is never biased: {}", words(lock));
+    }
+    can_bias()
 }
 
 /// The seed of this run: `PARKADE_SEED`, or the clock. Printed, so that a failure can be repeated.
@@ -91,6 +155,11 @@ pub(crate) fn wait_until(mut done: impl FnMut() -> bool) {
     while !done() {
         thread::sleep(Duration::from_micros(100));
     }
+}
+
+/// Waits until so many threads are parked on anything inside `lock`.
+pub(crate) fn wait_for_parked<T: ?Sized>(lock: &T, threads: usize) {
+    wait_until(|| parked_on(lock).len() == threads);
 }
 
 /// The threads parked on anything inside `lock`, in the order of their queue.
@@ -184,6 +253,12 @@ impl Shared {
         );
         std::process::abort()
     }
+}
+
+/// Ends the process if the calling thread does not drop this in time.
+pub(crate) fn watched(case: impl Into<String>) -> (Progress, Watchdog) {
+    let watchdog = Watchdog::new(case, 1);
+    (watchdog.thread(0), watchdog)
 }
 
 /// One thread's way to tell the [`Watchdog`] that it is alive. Dropping it says that it has ended.
