@@ -188,7 +188,7 @@ impl Core {
 
     /// Queues and sleeps. `false` if the deadline passed in the queue.
     fn park(&self, waiter: &mut Waiter) -> bool {
-        let &mut Waiter { mode, standing, place, claimed, deadline, .. } = waiter;
+        let &mut Waiter { mode, standing, place, deadline, .. } = waiter;
         let request = ParkRequest::new(self.key())
             .token(park_token(mode))
             .since(waiter.wait.queueing())
@@ -213,7 +213,11 @@ impl Core {
                     }
                 },
                 |departure| {
-                    if claimed {
+                    // Claims that stood when the designated thread parked are its own, whether it or
+                    // a fair release has made them.
+                    if standing == Standing::Designated
+                        && left_behind.get().is_some_and(Snapshot::claimed)
+                    {
                         self.word.unclaim();
                     }
                     self.word.publish(departure.have_more_threads.into(), Waking::Keep);
@@ -229,6 +233,8 @@ impl Core {
                     OUT_OF_TURN => (Standing::Designated, Place::Back),
                     _ => (Standing::Designated, Place::Front),
                 };
+                // The claim may have been settled by another, out of turn.
+                waiter.claimed = false;
                 waiter.wait.woken();
                 true
             }

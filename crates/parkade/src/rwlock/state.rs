@@ -36,8 +36,9 @@
 //! * `WAKING`: set under the bucket lock by whoever takes the designated thread off the queue; cleared
 //!   by that thread alone, in the step in which it acquires (T1), parks again (P1) or gives up (P4).
 //! * Claims: set by the designated thread (C1), or for it by a fair release (R4); cleared with
-//!   `WAKING` in T1 and P4, or by the claimer that times out in the queue, under the bucket lock.
-//!   Survive its parking again.
+//!   `WAKING` in T1 and P4, by the claimer that times out in the queue, under the bucket lock, and with
+//!   the last of `PARKED` and `WAKING`. Survive its parking again, but not that another who was
+//!   designated in the meantime (out of turn) acquires: then it claims anew when it is up.
 //! * `BIASED`: set by a counted reader (G1) while nobody is `PENDING`; cleared by T2, after a scan that
 //!   found no slot.
 //! * `ACTIVE`: set by a counted reader, after `BIASED`; cleared by whoever is `PENDING`. So a `PENDING`
@@ -573,10 +574,12 @@ const fn with_queue(word: u32, parked: Parked, waking: Waking) -> u32 {
         Parked::Some => word | PARKED,
         Parked::None => word & !PARKED,
     };
-    match waking {
+    let word = match waking {
         Waking::Keep => word,
         Waking::Set => word | WAKING,
-    }
+    };
+    // A claimer may have been let in as a follower.
+    if word & (PARKED | WAKING) == 0 { word & !CLAIMS } else { word }
 }
 
 /// What becomes of `WAKING`, for [`Word::publish`].
