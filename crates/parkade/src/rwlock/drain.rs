@@ -98,7 +98,9 @@ impl Core {
         if self.word.try_sleep_for_readers() {
             return true;
         }
-        if !self.word.load().biased() {
+        // A counted reader may have switched the bias on after we were `PENDING`. Readers that leave slots
+        // then do not look for a sleeper: it has to be interrupted first.
+        if !self.word.load().biased() || self.bias.load().is_active() {
             return false;
         }
         self.word.sleep_for_slots();
