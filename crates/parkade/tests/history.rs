@@ -32,9 +32,11 @@ const SHORT: Duration = Duration::from_millis(100);
 /// Nobody has the lock, nobody wants it, and nothing says otherwise.
 #[track_caller]
 fn assert_free<R: FullRwLock, T>(lock: &RwLock<R, T>) {
-    assert!(words(lock).starts_with("0 readers {}"), "{}", words(lock));
+    let free = ["0 readers {}, ", "0 readers {\"BIASED\"}, "];
+    assert!(free.iter().any(|free| words(lock).starts_with(free)), "{}", words(lock));
     assert!(parked_on(lock).is_empty());
     drop(lock.try_write().expect("it is free"));
+    assert_eq!(words(lock), "0 readers {}, bias 0x0");
 }
 
 /// A writer that gave up just as the last reader left turned the word into 0xFFFF_FFFF_FFFF_FFFF, and
@@ -302,6 +304,32 @@ fn all_readers_are_in_together_after_a_downgrade<R: FullRwLock>() {
     }
 }
 
+/// The same beside an upgradable reader, although a writer waits that has to wait for that one.
+fn all_readers_are_in_together_beside_an_upgradable_reader<R: FullRwLock>() {
+    const READERS: usize = 4;
+    let _watched = watched("readers beside an upgradable one");
+    let lock = RwLock::<R, _>::new(0);
+    for _ in 0..20 {
+        let writing = lock.write();
+        let together = Barrier::new(READERS + 1);
+        thread::scope(|scope| {
+            scope.spawn(|| drop(lock.write()));
+            wait_for_parked(&lock, 1);
+            for reader in 0..READERS {
+                scope.spawn(|| {
+                    let _reading = lock.read();
+                    together.wait();
+                });
+                wait_for_parked(&lock, reader + 2);
+            }
+            let upgradable = RwLockWriteGuard::downgrade_to_upgradable(writing);
+            together.wait();
+            drop(upgradable);
+        });
+        assert_free(&lock);
+    }
+}
+
 /// A thread that reads what it is reading waited for a writer that waited for it:
 /// Amanieu/parking_lot#212. With `read_recursive` it does not, nor with the recursive lock.
 #[test]
@@ -442,6 +470,7 @@ for_both! {
     bump_lets_a_writer_in_although_others_read
     all_readers_are_in_together_after_a_writer
     all_readers_are_in_together_after_a_downgrade
+    all_readers_are_in_together_beside_an_upgradable_reader
     nobody_writes_between_reading_upgradably_and_upgrading
     a_claim_made_for_a_writer_goes_when_it_gives_up
 }

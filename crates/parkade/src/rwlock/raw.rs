@@ -12,7 +12,7 @@
 //! (`WAKING`): the *designated* one. It competes with newcomers, and if it loses it parks again, at the
 //! front. If it reads it is a *leader*: once it is in, it takes the readers right behind it off the
 //! queue as well, its *followers*, because now the lock is in a reading phase. They hold no wake:
-//! nobody relies on them.
+//! nobody relies on them. If an upgradable reader comes next, the wake goes to it: nothing keeps it out.
 //!
 //! An upgradable reader keeps writers out and lets readers in, so the head of the queue may have to wait
 //! where a reader behind it need not: that one is designated instead, out of turn, and if it loses
@@ -23,8 +23,9 @@
 //!
 //! # Who wakes the next, by exit
 //!
-//! * acquired, a writer: its release. A reader or an upgradable reader: at once its followers, and its
-//!   release, which sees `PARKED` without `WAKING`, the next;
+//! * acquired, a writer: its release. A reader or an upgradable reader: at once its followers (all
+//!   readers, if an upgradable one is in), or an upgradable reader that is next; and its release, which sees
+//!   `PARKED` without `WAKING`, the next;
 //! * barged in: its release, likewise. A reader that leaves while an upgradable reader is in need not
 //!   look: readers are not queued then but for the moment until somebody wakes them, and
 //!   others wait for the upgradable one;
@@ -70,11 +71,19 @@ pub(super) fn claims() -> Claims {
 
 /// How a waiter shows its mode to the thread that picks whom to wake.
 fn park_token(mode: Mode) -> ParkToken {
-    ParkToken(usize::from(matches!(mode, Mode::Upgradable | Mode::Exclusive)))
+    ParkToken(match mode {
+        Mode::Shared | Mode::Recursive => 0,
+        Mode::Upgradable => 1,
+        Mode::Exclusive => 2,
+    })
 }
 
 fn reads(token: ParkToken) -> bool {
     token == park_token(Mode::Shared)
+}
+
+fn writes(token: ParkToken) -> bool {
+    token == park_token(Mode::Exclusive)
 }
 
 /// The state of one attempt to lock that has to wait.
@@ -180,8 +189,11 @@ impl Core {
             && self.word.load().parked()
         {
             self.wake_followers(Reach::Front);
-            if waiter.mode == Mode::Upgradable {
+            if self.word.load().upgradable() {
+                // The others wait for that one, and it may wait for readers.
                 self.wake_followers(Reach::All);
+            } else {
+                self.wake_first(Next::Upgradable);
             }
         }
     }
@@ -302,12 +314,20 @@ impl Core {
     /// Makes the first in line who may enter designated, unless somebody is.
     #[cold]
     pub(super) fn wake_one(&self) {
+        self.wake_first(Next::Any);
+    }
+
+    /// `wake_one`, if that one is such as `next` says.
+    fn wake_first(&self, next: Next) {
         let out_of_turn = Cell::new(false);
         let mut done = false;
         let filter = |token| {
             let word = self.word.load();
             // Whoever keeps all out will look when it is out itself.
             if done || (word.waking() && !forked()) || !word.admits_readers() {
+                return FilterOp::Stop;
+            }
+            if next == Next::Upgradable && writes(token) {
                 return FilterOp::Stop;
             }
             if word.upgradable() && !reads(token) {
@@ -348,6 +368,15 @@ impl Core {
 /// Whether an operation has made a thread designated.
 fn waking(result: &UnparkResult) -> Waking {
     if result.unparked_threads > 0 { Waking::Set } else { Waking::Keep }
+}
+
+/// Who may be woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Anybody.
+    Any,
+    /// Not a writer, who would only wait for readers to leave.
+    Upgradable,
 }
 
 /// Which readers become followers.
