@@ -37,14 +37,14 @@ macro_rules! rwlock_face {
             /// The guard state of a successful read, remembered for debugging.
             #[inline]
             pub(super) fn entered(&self, reading: Reading, held: Held) -> SharedGuardState {
-                held.add(self.0.key());
+                held.add(self.0.key(), Sharing::Shared);
                 SharedGuardState::new(reading)
             }
 
             /// As `entered`, for other modes.
             #[inline]
             fn entered_alone(&self, held: Held) -> GuardMarker {
-                held.add(self.0.key());
+                held.add(self.0.key(), Sharing::Alone);
                 GuardMarker::new()
             }
 
@@ -133,7 +133,7 @@ macro_rules! rwlock_face {
                     let reading = core::mem::replace(&mut guard.reading, Reading::COUNTED);
                     self.leaving().unread_fair(reading);
                     guard.reading = self.0.read($mode, held);
-                    held.add(self.0.key());
+                    held.add(self.0.key(), Sharing::Shared);
                     no_unwind.disarm();
                 }
             }

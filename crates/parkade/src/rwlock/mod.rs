@@ -29,7 +29,7 @@ pub use recursive::*;
 use {
     crate::GuardMarker,
     face::rwlock_face,
-    held::Held,
+    held::{Held, Sharing},
     ops::Reading,
     parkade_core::{Moment, shim::AbortOnUnwind},
     raw::Core,

@@ -1,7 +1,7 @@
 //! What can be done with a lock: the fast paths, and how they lead to the slow ones.
 
 use super::{
-    held::Held,
+    held::{Held, Sharing},
     raw::Core,
     state::{Attempt, Mode, Retreat, Standing},
 };
@@ -38,7 +38,9 @@ impl Core {
     fn read_slow(&self, mode: Mode, held: Held) -> Reading {
         let check = || {
             if mode == Mode::Shared {
-                held.panic_if_held(self.key());
+                // While a writer is in, nobody reads.
+                let writing = self.word.load().exclusive();
+                held.panic_if_held(self.key(), |sharing| !writing || sharing == Sharing::Alone);
             }
         };
         let acquired = self.acquire_slow(mode, None, check);

@@ -2,7 +2,7 @@
 
 use super::{
     AbortOnUnwind, Core, Duration, GuardMarker, Held, Instant, Mode, Moment, RawRwLock, Reading,
-    RwLock, RwLockReadGuard, SharedGuardState, rwlock_face,
+    RwLock, RwLockReadGuard, SharedGuardState, Sharing, rwlock_face,
 };
 
 /// The eight-byte lock under [`RecursiveRwLock`].
