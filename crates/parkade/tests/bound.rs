@@ -10,13 +10,13 @@
 mod support;
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
 
 use parkade::{Mutex, tuning};
-use support::{Watchdog, busy, stress_time};
+use support::{Longest, Watchdog, busy, stress_time};
 
 /// What the adversary does with the lock.
 #[derive(Debug, Clone, Copy)]
@@ -24,20 +24,6 @@ enum Hold {
     Nothing,
     Busy(Duration),
     Asleep(Duration),
-}
-
-/// The longest of many measured times.
-#[derive(Debug, Default)]
-struct Longest(AtomicU64);
-
-impl Longest {
-    fn note(&self, time: Duration) {
-        self.0.fetch_max(time.as_nanos() as u64, Relaxed);
-    }
-
-    fn get(&self) -> Duration {
-        Duration::from_nanos(self.0.load(Relaxed))
-    }
 }
 
 /// Pins the calling thread to the `index`-th of the processors it may use.

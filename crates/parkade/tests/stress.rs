@@ -17,36 +17,7 @@ use parkade::{
     RawFairMutex, RawMutex,
     lock_api::{Mutex, MutexGuard},
 };
-use support::{FullMutex, Rng, Watchdog, Witness, busy, seed, stress_time};
-
-/// How the threads of a case behave while they hold the lock, and between two turns.
-#[derive(Debug, Clone, Copy)]
-enum Pace {
-    /// Sections and pauses of a few instructions.
-    Tight,
-    /// Mostly tight, now and then a section that waits, yields or computes.
-    Mixed,
-    /// Sections that sleep, so that nearly everybody is parked.
-    Sleepy,
-}
-
-fn section_body(pace: Pace, rng: &mut Rng) {
-    match (pace, rng.below(64)) {
-        (Pace::Sleepy, _) => thread::sleep(Duration::from_micros(rng.below(100))),
-        (Pace::Mixed, 0) => thread::sleep(Duration::from_micros(rng.below(200))),
-        (Pace::Mixed, 1..4) => thread::yield_now(),
-        (Pace::Mixed, 4..8) => busy(Duration::from_micros(rng.below(20))),
-        _ => {}
-    }
-}
-
-fn pause(pace: Pace, rng: &mut Rng) {
-    match (pace, rng.below(64)) {
-        (Pace::Mixed, 0) => thread::sleep(Duration::from_micros(rng.below(300))),
-        (Pace::Mixed, 1..8) => busy(Duration::from_micros(rng.below(5))),
-        _ => {}
-    }
-}
+use support::{FullMutex, Pace, Rng, Watchdog, Witness, pause, section_body, seed, stress_time};
 
 /// One turn with a randomly chosen operation; the number of sections it came to.
 fn turn<R: FullMutex>(lock: &Mutex<R, Witness>, pace: Pace, rng: &mut Rng) -> u64 {

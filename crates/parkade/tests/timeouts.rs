@@ -14,44 +14,10 @@ use std::{
 };
 
 use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
-use support::{FullMutex, Rng, Watchdog, Witness, busy, parked_on, seed, stress_time, wait_until};
-
-const SHORT: [Duration; 7] = [
-    Duration::ZERO,
-    Duration::from_nanos(1),
-    Duration::from_nanos(999),
-    Duration::from_micros(1),
-    Duration::from_micros(100),
-    Duration::from_millis(1),
-    Duration::from_millis(20),
-];
-
-/// Long enough to overflow one or another representation of time, but none shorter than a century.
-const CENTURIES: [Duration; 8] = [
-    Duration::from_secs(100 * 365 * 24 * 3600),
-    Duration::from_secs(u32::MAX as u64),
-    Duration::new(u32::MAX as u64, 999_999_999),
-    Duration::from_nanos(u64::MAX),
-    Duration::from_secs(i64::MAX as u64 / 1_000_000_000),
-    Duration::from_secs(i64::MAX as u64),
-    Duration::from_secs(u64::MAX),
-    Duration::MAX,
-];
-
-/// The latest instant that can be written down, give or take half of the way to it.
-fn far_future() -> Instant {
-    let mut wait = Duration::MAX;
-    loop {
-        if let Some(instant) = Instant::now().checked_add(wait) {
-            return instant;
-        }
-        wait /= 2;
-    }
-}
-
-fn past() -> Instant {
-    Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now)
-}
+use support::{
+    CENTURIES, FullMutex, Rng, SHORT, Watchdog, Witness, busy, far_future, parked_on, past, seed,
+    stress_time, wait_until,
+};
 
 fn free_lock_is_taken<R: FullMutex>() {
     let lock = Mutex::<R, _>::new(Witness::new());

@@ -49,6 +49,7 @@ pub(crate) trait FullRwLock:
     + std::fmt::Debug
     + Send
     + Sync
+    + Sized
     + 'static
 {
 }
@@ -119,6 +120,45 @@ pub(crate) fn stress_time() -> Duration {
     Duration::from_secs_f64(secs)
 }
 
+/// Timeouts that can be waited for.
+pub(crate) const SHORT: [Duration; 7] = [
+    Duration::ZERO,
+    Duration::from_nanos(1),
+    Duration::from_nanos(999),
+    Duration::from_micros(1),
+    Duration::from_micros(100),
+    Duration::from_millis(1),
+    Duration::from_millis(20),
+];
+
+/// Long enough to overflow one or another representation of time, but none shorter than a century.
+pub(crate) const CENTURIES: [Duration; 8] = [
+    Duration::from_secs(100 * 365 * 24 * 3600),
+    Duration::from_secs(u32::MAX as u64),
+    Duration::new(u32::MAX as u64, 999_999_999),
+    Duration::from_nanos(u64::MAX),
+    Duration::from_secs(i64::MAX as u64 / 1_000_000_000),
+    Duration::from_secs(i64::MAX as u64),
+    Duration::from_secs(u64::MAX),
+    Duration::MAX,
+];
+
+/// The latest instant that can be written down, give or take half of the way to it.
+pub(crate) fn far_future() -> Instant {
+    let mut wait = Duration::MAX;
+    loop {
+        if let Some(instant) = Instant::now().checked_add(wait) {
+            return instant;
+        }
+        wait /= 2;
+    }
+}
+
+/// An instant that has passed.
+pub(crate) fn past() -> Instant {
+    Instant::now().checked_sub(Duration::from_secs(1)).unwrap_or_else(Instant::now)
+}
+
 /// SplitMix64: short, and every seed is a good one.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng(u64);
@@ -147,6 +187,57 @@ pub(crate) fn busy(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
         std::hint::spin_loop();
+    }
+}
+
+/// How the threads of a case behave while they hold the lock, and between two turns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// Sections and pauses of a few instructions.
+    Tight,
+    /// Mostly tight, now and then a section that waits, yields or computes.
+    Mixed,
+    /// Sections that sleep, so that nearly everybody is parked.
+    Sleepy,
+}
+
+/// What a thread does in its section.
+pub(crate) fn section_body(pace: Pace, rng: &mut Rng) {
+    match (pace, rng.below(64)) {
+        (Pace::Sleepy, _) => thread::sleep(Duration::from_micros(rng.below(100))),
+        (Pace::Mixed, 0) => thread::sleep(Duration::from_micros(rng.below(200))),
+        (Pace::Mixed, 1..4) => thread::yield_now(),
+        (Pace::Mixed, 4..8) => busy(Duration::from_micros(rng.below(20))),
+        _ => {}
+    }
+}
+
+/// What it does before its next turn.
+pub(crate) fn pause(pace: Pace, rng: &mut Rng) {
+    match (pace, rng.below(64)) {
+        (Pace::Mixed, 0) => thread::sleep(Duration::from_micros(rng.below(300))),
+        (Pace::Mixed, 1..8) => busy(Duration::from_micros(rng.below(5))),
+        _ => {}
+    }
+}
+
+/// The longest of many measured times.
+#[derive(Default)]
+pub(crate) struct Longest(AtomicU64);
+
+impl Longest {
+    pub(crate) fn note(&self, time: Duration) {
+        self.0.fetch_max(time.as_nanos() as u64, Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> Duration {
+        Duration::from_nanos(self.0.load(Relaxed))
+    }
+}
+
+impl std::fmt::Debug for Longest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.get().fmt(f)
     }
 }
 
