@@ -3,7 +3,7 @@
 
 use parkade_core::{
     Moment,
-    policy::{Hints, Pace, Step, Surroundings, Wait},
+    policy::{Bias, Hints, Pace, Step, Surroundings, Wait},
     tuning,
 };
 use std::{cell::Cell, sync::atomic::AtomicU32, time::Duration};
@@ -375,6 +375,105 @@ fn on_many_processors_one_waiter_polls_a_lock_for_long() {
         assert!(long(&mut Wait::begin_in(&world, 8, None)));
         assert!(long(&mut Wait::begin_in(&world, 8, None)));
     }
+}
+
+/// Grants and denials of bias, on a clock of their own.
+struct Biases {
+    bias: Bias,
+    now_ns: Cell<u64>,
+}
+
+const MS: u64 = 1_000_000;
+
+impl Biases {
+    fn new() -> Biases {
+        Biases { bias: Bias::new(), now_ns: Cell::new(1_000 * MS) }
+    }
+
+    fn pass(&self, ns: u64) {
+        self.now_ns.set(self.now_ns.get() + ns);
+    }
+
+    fn now(&self) -> Moment {
+        Moment::from_nanos(self.now_ns.get())
+    }
+
+    fn is_granted(&self, key: usize) -> bool {
+        self.bias.is_granted(key, self.now())
+    }
+
+    /// How long it takes until the lock is granted bias, asked every microsecond.
+    fn granted_after(&self, key: usize) -> u64 {
+        let start = self.now_ns.get();
+        while !self.is_granted(key) {
+            self.pass(1_000);
+            assert!(self.now_ns.get() < start + 1_000 * MS, "never");
+        }
+        self.now_ns.get() - start
+    }
+
+    /// The lock is granted bias when it may be, a writer takes it back after `lasts`, which costs so much;
+    /// returns how long bias is denied then.
+    fn denial(&self, key: usize, lasts: u64, cost: u64) -> u64 {
+        if self.now_ns.get() == 1_000 * MS {
+            assert!(self.is_granted(key));
+        }
+        self.pass(lasts);
+        let began = self.now();
+        self.pass(cost);
+        self.bias.taken_back(key, began, self.now());
+        self.granted_after(key)
+    }
+}
+
+#[test]
+fn bias_is_granted_a_thousand_times_a_second_in_all() {
+    let biases = Biases::new();
+    let granted = (0..100_000)
+        .filter(|lock| {
+            biases.pass(10_000);
+            biases.is_granted(8 * lock)
+        })
+        .count();
+    assert!((990..=1_000).contains(&granted), "{granted} in a second");
+}
+
+#[test]
+fn bias_is_denied_for_nine_times_what_ending_it_cost() {
+    for cost in [MS / 10, MS, 3 * MS] {
+        assert_eq!(Biases::new().denial(8, 100 * cost, cost), 9 * cost);
+    }
+}
+
+#[test]
+fn bias_that_hardly_lasted_is_denied_for_twice_as_long_and_up_to_eight_milliseconds() {
+    let (biases, cost) = (Biases::new(), MS / 10);
+    let denials: Vec<_> = (0..6).map(|_| biases.denial(8, 100 * cost - 1_000, cost)).collect();
+    assert_eq!(denials, [9, 18, 36, 72, 80, 80].map(|tenths| tenths * cost));
+    // Once it has been worthwhile, all is forgiven.
+    assert_eq!(biases.denial(8, 100 * cost, cost), 9 * cost);
+    assert_eq!(biases.denial(8, 10 * cost, cost), 18 * cost);
+}
+
+#[test]
+fn a_dear_fence_is_paid_for_however_long_that_takes() {
+    let biases = Biases::new();
+    assert_eq!(biases.denial(8, MS, 2 * MS), 18 * MS);
+    assert_eq!(biases.denial(8, MS, 2 * MS), 18 * MS, "no longer than that");
+}
+
+#[test]
+fn denying_one_lock_bias_does_not_deny_it_to_others() {
+    let biases = Biases::new();
+    assert!(biases.is_granted(8));
+    biases.bias.taken_back(8, biases.now(), biases.now().plus(Duration::from_millis(100)));
+    let others = (1..=64).filter(|lock| {
+        biases.pass(2 * MS);
+        biases.is_granted(8 + 8 * lock)
+    });
+    // They may share a record.
+    assert!(others.count() > 56);
+    assert!(!biases.is_granted(8));
 }
 
 /// Settings are process-wide, so they are read from the environment in a process of its own.

@@ -16,8 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parkade::{Mutex, RawFairMutex, RawMutex, lock_api, lock_api::MutexGuard};
-use support::{FullMutex, Watchdog, Witness};
+use parkade::{
+    Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, lock_api,
+    lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
+};
+use support::{FullMutex, FullRwLock, Watchdog, Witness};
 
 thread_local! {
     static COUNTING: Cell<bool> = const { Cell::new(false) };
@@ -119,25 +122,73 @@ fn turns<R: FullMutex>(lock: &lock_api::Mutex<R, Witness>, index: usize) {
     }
 }
 
-fn counted_during<R: FullMutex>(case: &str) {
+/// The same for a reader-writer lock, and enough reads of it for its readers to use slots.
+fn reading_and_writing<R: FullRwLock>(lock: &lock_api::RwLock<R, Witness>, index: usize) {
+    for round in index..index + 64 {
+        let inside = || {
+            if round % 4 == 0 {
+                thread::sleep(Duration::from_micros(50));
+            }
+        };
+        if round % 16 == 0 {
+            (0..512).for_each(|_| drop(lock.read()));
+        }
+        lock.write().section(inside);
+        lock.read().check();
+        drop((lock.try_read(), lock.try_read()));
+        drop((lock.try_write(), lock.try_upgradable_read()));
+        drop(lock.try_write_for(Duration::from_micros(20)));
+        drop(lock.try_read_for(Duration::from_micros(20)));
+        drop(lock.try_upgradable_read_until(Instant::now() + Duration::from_micros(20)));
+        let mut guard = lock.read();
+        RwLockReadGuard::bump(&mut guard);
+        RwLockReadGuard::unlocked_fair(&mut guard, thread::yield_now);
+        RwLockReadGuard::unlock_fair(guard);
+        let mut guard = lock.upgradable_read();
+        RwLockUpgradableReadGuard::bump(&mut guard);
+        let timeout = Duration::from_micros(20);
+        match RwLockUpgradableReadGuard::try_upgrade_for(guard, timeout) {
+            Ok(mut guard) => {
+                guard.section(inside);
+                drop(RwLockWriteGuard::downgrade_to_upgradable(guard));
+            }
+            Err(guard) => drop(RwLockUpgradableReadGuard::downgrade(guard)),
+        }
+        let mut guard = RwLockUpgradableReadGuard::upgrade(lock.upgradable_read());
+        RwLockWriteGuard::bump(&mut guard);
+        RwLockWriteGuard::unlocked(&mut guard, || drop(lock.try_write()));
+        drop(RwLockWriteGuard::downgrade(guard));
+    }
+}
+
+fn counted_during(case: &str, turns: impl Fn(usize) + Sync) {
     const THREADS: usize = 8;
-    let lock = lock_api::Mutex::<R, _>::new(Witness::new());
     let start = Barrier::new(THREADS);
     let watchdog = Watchdog::new(case, THREADS);
     thread::scope(|scope| {
         for index in 0..THREADS {
             let progress = watchdog.thread(index);
-            let (lock, start) = (&lock, &start);
+            let (turns, start) = (&turns, &start);
             scope.spawn(move || {
                 start.wait();
                 // Not even a thread's first wait may allocate, so there is no warm-up.
                 let count = Count::start();
-                turns(lock, index);
+                turns(index);
                 drop(count);
                 progress.step();
             });
         }
     });
+}
+
+fn counted_during_mutex<R: FullMutex>(case: &str) {
+    let lock = lock_api::Mutex::<R, _>::new(Witness::new());
+    counted_during(case, |index| turns(&lock, index));
+}
+
+fn counted_during_rwlock<R: FullRwLock>(case: &str) {
+    let lock = lock_api::RwLock::<R, _>::new(Witness::new());
+    counted_during(case, |index| reading_and_writing(&lock, index));
 }
 
 #[test]
@@ -149,8 +200,10 @@ fn no_operation_allocates() {
     drop(counting);
 
     let before = COUNTED.load(Relaxed);
-    counted_during::<RawMutex>("no allocation, mutex");
-    counted_during::<RawFairMutex>("no allocation, fair mutex");
+    counted_during_mutex::<RawMutex>("no allocation, mutex");
+    counted_during_mutex::<RawFairMutex>("no allocation, fair mutex");
+    counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
+    counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 

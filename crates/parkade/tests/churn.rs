@@ -7,11 +7,12 @@ mod support;
 
 use std::{sync::Barrier, thread, time::Duration};
 
-use parkade::{FairMutex, Mutex};
+use parkade::{FairMutex, Mutex, RwLock};
 use support::{Watchdog, Witness};
 
 static LOCK: Mutex<Witness> = Mutex::new(Witness::new());
 static FAIR: FairMutex<Witness> = FairMutex::new(Witness::new());
+static SHARED: RwLock<Witness> = RwLock::new(Witness::new());
 
 /// Threads that live at the same time.
 const GANG: usize = 8;
@@ -44,6 +45,10 @@ fn churn(threads: usize, watchdog: &Watchdog) {
                     LOCK.lock().section(nap);
                     FAIR.lock().section(nap);
                     drop(LOCK.try_lock_for(Duration::from_micros(1)));
+                    // Some of them lease slots, and all leave them to others.
+                    (0..160).for_each(|_| SHARED.read().check());
+                    SHARED.write().section(nap);
+                    drop(SHARED.try_write_for(Duration::from_micros(1)));
                 });
             }
         });

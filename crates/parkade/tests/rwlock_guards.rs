@@ -18,7 +18,7 @@ use parkade::{
     prelude::*,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
-use support::{is_biased, make_biased, wait_for_parked, watched, words};
+use support::{is_biased, make_biased, watched, words};
 
 assert_impl_all!(RawRwLock: Send, Sync);
 assert_impl_all!(RawRecursiveRwLock: Send, Sync);
@@ -380,7 +380,7 @@ fn slots_are_freed_in_any_order() {
 
 #[cfg(feature = "send_guard")]
 mod sent {
-    use super::*;
+    use super::{support::wait_for_parked, *};
 
     /// The slot is another thread's, and is freed all the same; a writer that waits for it is woken.
     #[test]

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use parkade::{FairMutex, Mutex};
+use parkade::{FairMutex, Mutex, RwLock};
 use support::{Watchdog, Witness};
 
 const THREADS: usize = 8;
@@ -20,8 +20,9 @@ const TURNS: u64 = 10;
 
 static LOCK: Mutex<Witness> = Mutex::new(Witness::new());
 static FAIR: FairMutex<Witness> = FairMutex::new(Witness::new());
+static SHARED: RwLock<Witness> = RwLock::new(Witness::new());
 
-/// Uses both locks so that several threads in it at once have to wait.
+/// Uses all locks so that several threads in it at once have to wait.
 fn contend() {
     let inside = || thread::sleep(Duration::from_micros(30));
     for _ in 0..TURNS {
@@ -30,6 +31,10 @@ fn contend() {
         if let Some(guard) = LOCK.try_lock_for(Duration::from_micros(50)) {
             guard.check();
         }
+        SHARED.write().section(inside);
+        // Enough for slots to be used, if writers leave it alone for so long.
+        (0..256).for_each(|_| SHARED.read().check());
+        drop(SHARED.try_write_for(Duration::from_micros(50)));
     }
 }
 
