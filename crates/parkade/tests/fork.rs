@@ -11,68 +11,21 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
-use support::{FullMutex, Watchdog, Witness, busy, parked_on, wait_until};
+use support::{
+    FullMutex, Watchdog, Witness, busy,
+    fork::{Side, child, fork, reap},
+    parked_on, wait_until,
+};
 
 const ROUNDS: usize = 200;
 const HAMMERS: usize = 4;
-/// How long a child may take; one that works needs a few milliseconds.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fewer threads in the process make more of the forks hit what is tested.
 static ONE_AT_A_TIME: StdMutex<()> = StdMutex::new(());
-
-/// Which side of a fork this is.
-enum Side {
-    Child,
-    Parent(libc::pid_t),
-}
-
-fn fork() -> Side {
-    // SAFETY: between fork and exit the child calls only what works in a forked child of a
-    // multi-threaded process on Linux: our locks, which is the claim under test, and threads
-    // and memory of the C library, which prepares both for it.
-    match unsafe { libc::fork() } {
-        0 => Side::Child,
-        -1 => panic!("fork: {}", std::io::Error::last_os_error()),
-        pid => Side::Parent(pid),
-    }
-}
-
-/// Runs the child's part and leaves without a word to the test harness, which belongs to the parent.
-fn child(body: impl FnOnce()) -> ! {
-    // SAFETY: no pointers; a child that outlives its parent ends by itself.
-    unsafe { libc::alarm(2 * PATIENCE.as_secs() as u32) };
-    let code = if catch_unwind(AssertUnwindSafe(body)).is_ok() { 0 } else { 1 };
-    // SAFETY: ends the process, runs nothing.
-    unsafe { libc::_exit(code) }
-}
-
-/// Waits for the child and demands that it succeeded.
-fn reap(pid: libc::pid_t, case: &str) {
-    let start = Instant::now();
-    loop {
-        let mut status = 0;
-        // SAFETY: `status` is ours, `pid` is our child.
-        let reaped = unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) };
-        if reaped == pid {
-            assert_eq!(status, 0, "{case}: the child failed, wait status {status:#x}");
-            return;
-        }
-        assert_eq!(reaped, 0, "{case}: waitpid: {}", std::io::Error::last_os_error());
-        if start.elapsed() > PATIENCE {
-            // SAFETY: our child, not reaped yet, so the number is still its own.
-            unsafe { libc::kill(pid, libc::SIGKILL) };
-            // SAFETY: as above; the status is not asked for.
-            unsafe { libc::waitpid(pid, std::ptr::null_mut(), 0) };
-            panic!("{case}: the child hangs");
-        }
-        thread::sleep(Duration::from_micros(200));
-    }
-}
 
 /// Makes new threads wait for `lock` and for each other.
 fn contend<R: FullMutex>(lock: &Mutex<R, Witness>, threads: u64, rounds: u64) {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use parkade::{FairMutex, Mutex, RwLock};
-use support::{Watchdog, Witness};
+use support::{Watchdog, Witness, can_bias, make_biased, words};
 
 const THREADS: usize = 8;
 const TURNS: u64 = 10;
@@ -109,6 +109,34 @@ fn in_a_thread_that_never_locked_before() {
     }
     threads_end_after("thread-local value alone", || LATE.with(|_| {}));
     assert_eq!(DROPS.load(Relaxed), THREADS as u64);
+}
+
+/// A thread's first biased read is its last act, and so it is with more threads than can have slots at a
+/// time: what one leaves serves another.
+#[test]
+fn slots_are_leased_in_a_destructor() {
+    static BIASED: RwLock<u32> = RwLock::new(7);
+    static IN_SLOTS: AtomicU64 = AtomicU64::new(0);
+    struct ReadsLate;
+    impl Drop for ReadsLate {
+        fn drop(&mut self) {
+            let reading = BIASED.read();
+            assert_eq!(*reading, 7);
+            assert!(BIASED.try_write().is_none());
+            IN_SLOTS.fetch_add(u64::from(words(&BIASED).starts_with("0 readers")), Relaxed);
+        }
+    }
+    thread_local! {
+        static LATE: ReadsLate = const { ReadsLate };
+    }
+    make_biased(&BIASED);
+    for _ in 0..1_500 {
+        thread::spawn(|| LATE.with(|_| {})).join().unwrap();
+    }
+    assert!(BIASED.try_write().is_some());
+    let in_slots = IN_SLOTS.load(Relaxed);
+    println!("{in_slots} of 1500 threads read by a slot");
+    assert!(!can_bias() || in_slots > 750, "{in_slots}");
 }
 
 #[cfg(target_os = "linux")]

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this module")]
 
+#[cfg(target_os = "linux")]
+pub(crate) mod fork;
+
 use std::{
     io::Write,
     sync::{
