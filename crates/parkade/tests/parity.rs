@@ -1,12 +1,16 @@
 //! Evidence that Parkade does what the locks it replaces do: one body, run over `std`,
 //! `parking_lot` 0.12, `parking_lot` 0.13 and Parkade, must observe the same.
 
+mod support;
+
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{PoisonError, TryLockError, mpsc},
     thread,
     time::{Duration, Instant},
 };
+
+use support::{Log, assert_same};
 
 /// What all of the libraries offer.
 trait Subject: Send + Sync + 'static {
@@ -133,9 +137,6 @@ rich! {
     "parkade": parkade::Mutex<u64>, MutexGuard of parkade;
 }
 
-/// What a body has seen, in order.
-type Log = Vec<String>;
-
 fn locking<S: Subject>() -> Log {
     let mut log = Log::new();
     let mut lock = S::new(1);
@@ -237,13 +238,6 @@ fn rich<S: Rich>() -> Log {
     log.push(format!("inside unlocked {:?}", lock.unlocked(|lock| lock.try_with(|value| *value))));
     log.push(format!("{lock:?} {}", lock.is_locked()));
     log
-}
-
-#[track_caller]
-fn assert_same(logs: &[(&str, Log)]) {
-    for (name, log) in logs {
-        assert_eq!((name, log), (name, &logs[0].1), "{name} differs from {}", logs[0].0);
-    }
 }
 
 macro_rules! same_over {

@@ -410,3 +410,14 @@ impl Witness {
         self.first
     }
 }
+
+/// What a body has seen, in order.
+pub(crate) type Log = Vec<String>;
+
+/// What the bodies have seen on the first is what they have seen on all.
+#[track_caller]
+pub(crate) fn assert_same(logs: &[(&str, Log)]) {
+    for (name, log) in logs {
+        assert_eq!((name, log), (name, &logs[0].1), "{name} differs from {}", logs[0].0);
+    }
+}
