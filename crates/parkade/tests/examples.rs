@@ -52,11 +52,13 @@ fn every_example_prints_what_it_promises() {
     }
     for name in [
         "build_your_own_lock",
+        "config_reload",
         "fine_grained",
         "session_cache",
         "shared_counter",
         "timeout_telemetry",
         "try_lock",
+        "upgrade_cache",
     ] {
         assert!(seen.contains(name), "{name} is gone");
     }

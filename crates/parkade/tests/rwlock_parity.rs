@@ -237,14 +237,14 @@ fn rich<S: Rich>() -> Log {
     log.push(format!("for ever {:?}", lock.write_for(Duration::MAX)));
     lock.read(|_| {
         log.push(format!("beside a reader: {} {}", tries(&lock), lock.read_again()));
-        log.push(format!("and one who would upgrade: {:?}", lock.upgrade(&tries)));
+        log.push(format!("and one who would upgrade: {:?}", lock.upgrade(tries)));
     });
     lock.write(|_| log.push(format!("beside a writer: {}", tries(&lock))));
-    log.push(format!("beside one who will upgrade: {:?}", lock.upgrade(&tries)));
-    log.push(format!("downgraded: {}", lock.downgrade(&tries)));
-    log.push(format!("downgraded a little: {}", lock.downgrade_to_upgradable(&tries)));
+    log.push(format!("beside one who will upgrade: {:?}", lock.upgrade(tries)));
+    log.push(format!("downgraded: {}", lock.downgrade(tries)));
+    log.push(format!("downgraded a little: {}", lock.downgrade_to_upgradable(tries)));
     log.push(format!("bumped: {} {}", lock.bump_all(), tries(&lock)));
-    log.push(format!("unlocked: {}", lock.unlocked(&tries)));
+    log.push(format!("unlocked: {}", lock.unlocked(tries)));
     log.push(format!("in the end: {}", tries(&lock)));
     log
 }

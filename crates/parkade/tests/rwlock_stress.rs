@@ -153,7 +153,7 @@ impl Turn<'_> {
                 });
                 self.read(&guard);
             }
-            3 => return RwLockReadGuard::unlock_fair(guard),
+            3 => RwLockReadGuard::unlock_fair(guard),
             4 | 5 => {
                 // The thread reads, so no writer can be in.
                 assert!(R::read_again(lock, self.rng), "a recursive read had to wait");

@@ -41,7 +41,7 @@ fn is_legal(word: u32) -> bool {
 }
 
 fn legal_words() -> impl Iterator<Item = u32> {
-    let every = COUNTS.into_iter().flat_map(|n| (0..=FLAGS).map(move |flags| n * READER | flags));
+    let every = COUNTS.into_iter().flat_map(|n| (0..=FLAGS).map(move |flags| (n * READER) | flags));
     every.filter(|&word| is_legal(word))
 }
 
@@ -118,7 +118,7 @@ fn for_every_request(check: impl Fn(Mode, Standing, Claims, &dyn Fn(u32) -> bool
 fn the_two_statements_of_the_laws_agree() {
     for count in COUNTS {
         for flags in 0..=FLAGS {
-            let bits = count * READER | flags;
+            let bits = (count * READER) | flags;
             assert_eq!(Word::of(bits).load().is_legal(), is_legal(bits), "{:?}", Word::of(bits));
         }
     }
@@ -483,7 +483,7 @@ fn tokens_tell_locks_and_periods_apart() {
 
 #[test]
 fn the_word_speaks() {
-    let text = format!("{:?}", Word::of(3 * READER | BIASED | PARKED | CLAIM_SHARED));
+    let text = format!("{:?}", Word::of((3 * READER) | BIASED | PARKED | CLAIM_SHARED));
     assert_eq!(text, r#"3 readers {"BIASED", "PARKED", "CLAIM_SHARED"}"#);
 }
 
