@@ -17,13 +17,12 @@ use std::{
 };
 
 use parkade::{
-    RawRecursiveRwLock, RawRwLock,
     lock_api::{RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
     prelude::*,
 };
 use support::{
-    FullRwLock, Rng, Witness, busy, parked_on, seed, stress_time, wait_for_parked, wait_until,
-    watched, words,
+    FullRwLock, Rng, Witness, busy, for_both_rwlocks, parked_on, seed, stress_time,
+    wait_for_parked, wait_until, watched, words,
 };
 
 /// Long enough to be parked by then on a machine that does other things; short enough to wait for.
@@ -450,18 +449,7 @@ fn a_claim_made_for_a_writer_goes_when_it_gives_up<R: FullRwLock>() {
     assert_free(&lock);
 }
 
-macro_rules! for_both {
-    ($($(#[$attribute:meta])* $case:ident)+) => {
-        mod rwlock {
-            $($(#[$attribute])* #[test] fn $case() { super::$case::<super::RawRwLock>(); })+
-        }
-        mod recursive_rwlock {
-            $($(#[$attribute])* #[test] fn $case() { super::$case::<super::RawRecursiveRwLock>(); })+
-        }
-    };
-}
-
-for_both! {
+for_both_rwlocks! {
     a_writer_that_gives_up_as_the_last_reader_leaves_leaves_a_free_lock
     upgradable_readers_run_when_the_writer_before_them_gives_up
     upgrading_for_a_while_works_again_and_again

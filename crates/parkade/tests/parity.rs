@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Log, assert_same};
+use support::{Log, assert_same, same_over};
 
 /// What all of the libraries offer.
 trait Subject: Send + Sync + 'static {
@@ -238,15 +238,6 @@ fn rich<S: Rich>() -> Log {
     log.push(format!("inside unlocked {:?}", lock.unlocked(|lock| lock.try_with(|value| *value))));
     log.push(format!("{lock:?} {}", lock.is_locked()));
     log
-}
-
-macro_rules! same_over {
-    ($($test:ident = $body:ident: $($lock:ty),+;)+) => {$(
-        #[test]
-        fn $test() {
-            assert_same(&[$((<$lock as Subject>::NAME, $body::<$lock>())),+]);
-        }
-    )+};
 }
 
 same_over! {

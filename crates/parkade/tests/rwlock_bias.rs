@@ -21,8 +21,8 @@ use parkade::{
 };
 use parkade_core::fence::heavy_count;
 use support::{
-    FullRwLock, Longest, Rng, Watchdog, Witness, busy, can_bias, is_biased, make_biased, parked_on,
-    seed, stress_time, wait_for_parked, wait_until, watched, words,
+    FullRwLock, Longest, Rng, Watchdog, Witness, busy, can_bias, for_both_rwlocks, is_biased,
+    make_biased, parked_on, seed, stress_time, wait_for_parked, wait_until, watched, words,
 };
 
 /// Grants and heavy fences are counted for the whole process.
@@ -337,18 +337,7 @@ fn nobody_writes_while_somebody_reads_recursively_by_a_slot() {
     nobody_writes_while_somebody_reads::<RawRecursiveRwLock>(Duration::from_micros(300));
 }
 
-macro_rules! for_both {
-    ($($case:ident)+) => {
-        mod rwlock {
-            $(#[test] fn $case() { super::$case::<super::RawRwLock>(); })+
-        }
-        mod recursive_rwlock {
-            $(#[test] fn $case() { super::$case::<super::RawRecursiveRwLock>(); })+
-        }
-    };
-}
-
-for_both! {
+for_both_rwlocks! {
     reading_begins_it_and_writing_ends_it
     an_upgrade_ends_it
     it_goes_on_after_a_writer_that_gave_up

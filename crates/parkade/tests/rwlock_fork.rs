@@ -13,12 +13,9 @@ use std::{
     time::Duration,
 };
 
-use parkade::{
-    RawRecursiveRwLock, RawRwLock,
-    lock_api::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard},
-};
+use parkade::lock_api::{RwLock, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use support::{
-    FullRwLock, Watchdog, Witness, busy,
+    FullRwLock, Watchdog, Witness, busy, for_both_rwlocks,
     fork::{Side, child, fork, reap},
     is_biased, make_biased, parked_on, wait_for_parked, wait_until, words,
 };
@@ -201,18 +198,7 @@ fn a_child_of_a_reader_or_a_bystander_can_lock<R: FullRwLock>() {
     });
 }
 
-macro_rules! for_both {
-    ($($case:ident)+) => {
-        mod rwlock {
-            $(#[test] fn $case() { super::$case::<super::RawRwLock>(); })+
-        }
-        mod recursive_rwlock {
-            $(#[test] fn $case() { super::$case::<super::RawRecursiveRwLock>(); })+
-        }
-    };
-}
-
-for_both! {
+for_both_rwlocks! {
     a_child_of_the_writer_can_unlock_and_lock
     a_child_of_a_reader_or_a_bystander_can_lock
 }

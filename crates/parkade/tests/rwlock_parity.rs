@@ -11,7 +11,7 @@ use std::{
 };
 
 use parkade::prelude::*;
-use support::{Log, assert_same};
+use support::{Log, assert_same, same_over};
 
 /// What all of the libraries offer.
 trait Subject: Send + Sync + 'static {
@@ -247,15 +247,6 @@ fn rich<S: Rich>() -> Log {
     log.push(format!("unlocked: {}", lock.unlocked(tries)));
     log.push(format!("in the end: {}", tries(&lock)));
     log
-}
-
-macro_rules! same_over {
-    ($($test:ident = $body:ident: $($lock:ty),+;)+) => {$(
-        #[test]
-        fn $test() {
-            assert_same(&[$((<$lock as Subject>::NAME, $body::<$lock>())),+]);
-        }
-    )+};
 }
 
 same_over! {

@@ -9,13 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use parkade::{
-    RawRecursiveRwLock, RawRwLock,
-    lock_api::{RwLock, RwLockUpgradableReadGuard},
-};
+use parkade::lock_api::{RwLock, RwLockUpgradableReadGuard};
 use support::{
-    CENTURIES, FullRwLock, SHORT, Watchdog, Witness, far_future, make_biased, parked_on, past,
-    wait_for_parked, wait_until, watched, words,
+    CENTURIES, FullRwLock, SHORT, Watchdog, Witness, far_future, for_both_rwlocks, make_biased,
+    parked_on, past, wait_for_parked, wait_until, watched, words,
 };
 
 /// A way to have a lock, or to want it.
@@ -219,18 +216,7 @@ fn patient_waiters_behind_a_reader_are_not_disturbed<R: FullRwLock>() {
     patient_waiters_are_not_disturbed::<R>(Read);
 }
 
-macro_rules! for_both {
-    ($($case:ident)+) => {
-        mod rwlock {
-            $(#[test] fn $case() { super::$case::<super::RawRwLock>(); })+
-        }
-        mod recursive_rwlock {
-            $(#[test] fn $case() { super::$case::<super::RawRecursiveRwLock>(); })+
-        }
-    };
-}
-
-for_both! {
+for_both_rwlocks! {
     free_lock_is_taken
     biased_lock_is_taken_at_once
     held_lock_is_given_up_in_time

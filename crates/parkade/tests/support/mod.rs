@@ -1,6 +1,11 @@
 //! What several test files share: seeds, a watchdog, and ways to keep a lock busy.
 
-#![allow(dead_code, reason = "each test binary uses its own part of this module")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "each test binary uses its own part of this module"
+)]
 
 #[cfg(target_os = "linux")]
 pub(crate) mod fork;
@@ -421,3 +426,33 @@ pub(crate) fn assert_same(logs: &[(&str, Log)]) {
         assert_eq!((name, log), (name, &logs[0].1), "{name} differs from {}", logs[0].0);
     }
 }
+
+/// Compares what a body has seen on each of several locks.
+macro_rules! same_over {
+    ($($test:ident = $body:ident: $($lock:ty),+;)+) => {$(
+        #[test]
+        fn $test() {
+            assert_same(&[$((<$lock as Subject>::NAME, $body::<$lock>())),+]);
+        }
+    )+};
+}
+pub(crate) use same_over;
+
+/// Runs generic cases over both reader-writer locks.
+macro_rules! for_both_rwlocks {
+    ($($(#[$attribute:meta])* $case:ident)+) => {
+        mod rwlock {
+            $($(#[$attribute])* #[test] fn $case() { super::$case::<parkade::RawRwLock>(); })+
+        }
+        mod recursive_rwlock {
+            $(
+                $(#[$attribute])*
+                #[test]
+                fn $case() {
+                    super::$case::<parkade::RawRecursiveRwLock>();
+                }
+            )+
+        }
+    };
+}
+pub(crate) use for_both_rwlocks;
