@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use parkade_bench::subject::{Subject, SubjectId, TimedSubject};
+use parkade_bench::subject::{LockKind, Subject, TimedSubject};
 #[cfg(target_os = "linux")]
 use parkade_bench::subjects::Pthread;
 use parkade_bench::subjects::{Parkade, ParkingLot012, ParkingLot013};
@@ -12,7 +12,7 @@ use parkade_bench::with_subject;
 
 fn lock_unlock(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lock-unlock");
-    for &id in SubjectId::ALL {
+    for id in LockKind::Mutex.subjects() {
         with_subject!(id, S => {
             let lock = S::new(0);
             group.bench_function(id.name(), |bencher| {
@@ -25,7 +25,7 @@ fn lock_unlock(criterion: &mut Criterion) {
 
 fn try_lock(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("try_lock");
-    for &id in SubjectId::ALL {
+    for id in LockKind::Mutex.subjects() {
         with_subject!(id, S => {
             let lock = S::new(0);
             group.bench_function(id.name(), |bencher| {

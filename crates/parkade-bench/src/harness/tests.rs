@@ -1,5 +1,6 @@
 use super::*;
 use crate::scenario;
+use crate::subject::LockKind;
 
 fn limits(millis: u64) -> Limits {
     Limits { time: Duration::from_millis(millis), ops_per_thread: None, seed: 1 }
@@ -9,7 +10,7 @@ fn limits(millis: u64) -> Limits {
 fn every_shape_counts_operations_of_every_subject() {
     for name in ["empty-loop", "uncontended", "mixed-2", "many-32x64", "burst-8"] {
         let scenario = scenario::find(name).unwrap();
-        for &subject in SubjectId::ALL {
+        for subject in LockKind::Mutex.subjects() {
             let measured = measure(&scenario, subject, limits(10));
             let round = &measured.round;
             assert!(round.ops > 0, "{name} {subject}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use parkade_bench::run::Plan;
 use parkade_bench::scenario::{self, Role, Scenario};
-use parkade_bench::subject::SubjectId;
+use parkade_bench::subject::{LockKind, SubjectId};
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
 
@@ -197,7 +197,7 @@ impl Args {
 
     fn subjects(&self) -> Result<Vec<Variant>, Usage> {
         let wanted = |id: &SubjectId| self.lock.is_empty() || self.lock.contains(id);
-        let locks = SubjectId::ALL.iter().copied().filter(wanted).map(Variant::from);
+        let locks = LockKind::Mutex.subjects().filter(wanted).map(Variant::from);
         if self.sweep.is_empty() {
             return Ok(locks.collect());
         }
@@ -271,7 +271,8 @@ fn scenarios() -> impl TypedValueParser<Value = Scenario> {
 }
 
 fn subjects() -> impl TypedValueParser<Value = SubjectId> {
-    let names = SubjectId::ALL.iter().map(|id| PossibleValue::new(id.name()).aliases(id.alias()));
+    let names =
+        LockKind::Mutex.subjects().map(|id| PossibleValue::new(id.name()).aliases(id.alias()));
     PossibleValuesParser::new(names)
         .map(|name| SubjectId::find(&name).expect("only known names are let through"))
 }
@@ -372,7 +373,7 @@ mod tests {
         assert_eq!(with("std"), [swept[0], swept[1], "std"]);
         assert_eq!(with("std,parkade"), [swept[0], swept[1], "std"]);
         assert_eq!(with("parkade"), swept);
-        let rivals = SubjectId::ALL.len() - 1;
+        let rivals = LockKind::Mutex.subjects().count() - 1;
         assert_eq!(subjects(&sweep[..2]).len(), 2 + rivals);
         let lots = ["--sweep", "spin_ns=0,9", "--suite", "lock-bench", "--quick", "--noise"];
         assert_eq!(subjects(&lots).len(), 2 + rivals);

@@ -7,7 +7,7 @@ use comfy_table::{Cell, CellAlignment, Table};
 use parkade_bench::report::{Report, ScenarioReport};
 use parkade_bench::scenario;
 use parkade_bench::stats::{CellSummary, MarkResult, Measure, ScenarioSummary, Verdict};
-use parkade_bench::subject::SubjectId;
+use parkade_bench::subject::{LockKind, SubjectId};
 use parkade_bench::suites::Suite;
 use parkade_bench::variant::{Variant, settings};
 
@@ -20,7 +20,7 @@ pub(crate) fn list() -> String {
         let _ = writeln!(text, "  {:<14} {}", scenario.name, scenario.describe());
     }
     text.push_str("\nLocks:\n");
-    for &id in SubjectId::ALL {
+    for id in LockKind::Mutex.subjects() {
         let _ = writeln!(text, "  {id:<17} {}", id.version());
     }
     text.push_str("\nSettings (for --sweep):\n");
