@@ -58,6 +58,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+pub mod sides;
 pub mod stats;
 pub mod subject;
 pub mod subjects;

@@ -2,8 +2,11 @@
 
 use std::fmt::Write;
 
-use parkade_bench::report::{Report, ScenarioReport};
+use parkade_bench::report::{Report, Round, ScenarioReport};
+use parkade_bench::sides::Access;
+use parkade_bench::subject::LockKind;
 use parkade_bench::suites::article::{self, Figure};
+use parkade_bench::suites::parking_lot::Kilohertz;
 use parkade_bench::suites::{Suite, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
 
@@ -77,22 +80,31 @@ fn lock_bench_section(report: &Report, scenario: &ScenarioReport) -> String {
 
 fn parking_lot_section(report: &Report, scenario: &ScenarioReport) -> String {
     let mut table = new_table();
-    table.set_header(["lock", "average", "median", "std. dev.", "all threads"]);
+    let lists: &[(&str, List)] = match scenario.kind {
+        LockKind::Mutex => &[("", |round| Some(&round.per_thread))],
+        LockKind::Rwlock => &[
+            ("write: ", |round| Some(&round.side(Access::Write)?.per_thread)),
+            ("read: ", |round| Some(&round.side(Access::Read)?.per_thread)),
+        ],
+    };
+    let columns = |(side, _): &(&str, List)| {
+        [format!("{side}average"), "median".into(), "std. dev.".into(), "all threads".into()]
+    };
+    table.set_header(std::iter::once("lock".into()).chain(lists.iter().flat_map(columns)));
     for cell in &scenario.cells {
-        let Some(rates) = parking_lot::kilohertz(cell) else {
-            continue;
+        let figures = |(_, list): &(&str, List)| {
+            let rates = parking_lot::kilohertz(cell, list);
+            let write = |of: fn(Kilohertz) -> f64| or_dash(rates, |r| format!("{:.1} kHz", of(r)));
+            [write(|r| r.average), write(|r| r.median), write(|r| r.stddev), write(|r| r.together)]
         };
-        let kilohertz = |value: f64| format!("{value:.1} kHz");
-        table.add_row([
-            label(report, &cell.subject),
-            kilohertz(rates.average),
-            kilohertz(rates.median),
-            kilohertz(rates.stddev),
-            kilohertz(rates.average * f64::from(scenario.threads)),
-        ]);
+        let row = lists.iter().flat_map(figures);
+        table.add_row(std::iter::once(label(report, &cell.subject)).chain(row));
     }
     align_right(&mut table);
     let mut text = format!("\n{}; per thread:\n", scenario.description);
     let _ = writeln!(text, "{table}");
     text
 }
+
+/// The threads of a round which a group of columns is about.
+type List = fn(&Round) -> Option<&Vec<u64>>;
