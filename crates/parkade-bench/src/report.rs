@@ -91,7 +91,7 @@ pub struct Cell {
     pub subject: Variant,
     /// What each round gave. The same index in two cells means the same round.
     pub rounds: Vec<Round>,
-    /// The distribution of waits over all rounds; empty for a single thread.
+    /// The distribution of waits over all rounds; empty where nobody can wait.
     pub wait_quantiles: Vec<QuantilePoint>,
     /// The same for readers and writers apart.
     #[serde(default, skip_serializing_if = "Sides::is_empty")]
@@ -113,7 +113,7 @@ pub struct Round {
     pub cpu_secs: Option<f64>,
     /// Context switches of all threads, voluntary or not; none where the system does not tell.
     pub context_switches: Option<u64>,
-    /// The waits; none for a single thread. The hog's count for the longest only.
+    /// The waits; none where nobody can wait. The hog's count for the longest only.
     pub waits: Option<Waits>,
     /// What the readers of a reader-writer lock did, and its writers; neither in a mutex's round.
     #[serde(default, skip_serializing_if = "Sides::is_empty")]
@@ -127,7 +127,7 @@ pub struct Side {
     pub ops: u64,
     /// The same for each thread that is on this side.
     pub per_thread: Vec<u64>,
-    /// Their waits; none for a single thread.
+    /// Their waits; none where nobody can wait.
     pub waits: Option<Waits>,
 }
 

@@ -121,7 +121,8 @@ pub(crate) enum Part {
 /// Which operations have the duration of their lock call measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {
-    /// None: with a single thread there is no wait, and the clock would be most of the figure.
+    /// None: with a single thread, or readers only, there is no wait, and the clock would be most
+    /// of the figure.
     Off,
     /// One of this many on average, at random distances.
     OneIn(u32),
@@ -170,6 +171,8 @@ impl Scenario {
     pub fn sampling(&self) -> Sampling {
         match self.shape {
             Shape::EmptyLoop | Shape::Solo | Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            // Readers alone wait for nobody.
+            Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
             Shape::Rw(RwShape::Mixed { inside, .. }) if inside >= 80 => Sampling::OneIn(16),
             Shape::Steps { inside, .. } if inside >= 2000 => Sampling::Every,

@@ -99,7 +99,7 @@ pub(crate) fn measure_as<S: Subject>(scenario: &Scenario, limits: Limits) -> Mea
 /// As [`measure_as`], for reader-writer locks.
 fn measure_rw_as<S: RwSubject>(scenario: &Scenario, shape: RwShape, limits: Limits) -> Measured {
     run(scenario, limits, S::new, |worker, locks| {
-        worker.work_rw::<S>(shape, scenario.threads, locks)
+        worker.work_rw::<S>(shape, scenario.sampling(), locks)
     })
 }
 

@@ -48,8 +48,8 @@ const READING: u64 = 2;
 /// A desk's value while its thread is inside its lock call number `op`.
 pub(super) fn waiting(op: u64, access: Access) -> u64 {
     match access {
-        Access::Read => 4 * op | READING | WAITING,
-        Access::Write => 4 * op | WAITING,
+        Access::Read => (4 * op) | READING | WAITING,
+        Access::Write => (4 * op) | WAITING,
     }
 }
 
@@ -162,13 +162,33 @@ impl<'a> Worker<'a> {
 
     #[inline(always)]
     fn goes_on(&self) -> bool {
-        !self.stage.stop.0.load(Ordering::Relaxed) && self.ops < self.budget
+        self.goes_on_after(self.ops)
+    }
+
+    #[inline(always)]
+    fn goes_on_after(&self, ops: u64) -> bool {
+        !self.stage.stop.0.load(Ordering::Relaxed) && ops < self.budget
     }
 
     /// One operation on a lock others want too.
     #[inline(always)]
     fn enter<O: Operation>(&mut self, lock: &O::Lock, section: impl FnOnce(O::Value<'_>)) {
-        let (desk, op) = (self.desk, self.ops);
+        self.operate::<O>(self.ops, lock, section);
+        self.ops += 1;
+        if O::ACCESS == Access::Read {
+            self.reads += 1;
+        }
+    }
+
+    /// Operation number `op`, to be counted by the caller.
+    #[inline(always)]
+    fn operate<O: Operation>(
+        &mut self,
+        op: u64,
+        lock: &O::Lock,
+        section: impl FnOnce(O::Value<'_>),
+    ) {
+        let desk = self.desk;
         desk.store(waiting(op, O::ACCESS), Ordering::Relaxed);
         match self.samplers.of_mut(O::ACCESS).due() {
             Due::Later => O::with(lock, |value| {
@@ -186,16 +206,6 @@ impl<'a> Worker<'a> {
                 });
                 self.samplers.of_mut(O::ACCESS).record(asked, granted);
             }
-        }
-        self.done::<O>();
-    }
-
-    /// Counts an operation.
-    #[inline(always)]
-    fn done<O: Operation>(&mut self) {
-        self.ops += 1;
-        if O::ACCESS == Access::Read {
-            self.reads += 1;
         }
     }
 

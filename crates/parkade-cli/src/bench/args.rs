@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, TypedValueParser};
 use parkade_bench::run::Plan;
-use parkade_bench::scenario::{self, Role, Scenario};
+use parkade_bench::scenario::{self, Role, Sampling, Scenario};
 use parkade_bench::subject::{LockKind, SubjectId};
 use parkade_bench::suites::parking_lot::Crew;
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
@@ -107,8 +107,9 @@ pub(crate) struct Args {
     /// Draw throughput against the longest wait, a panel for each scenario, into this SVG file
     ///
     /// Throughput is in parts of the best rival's, and the larger a mark, the more processor time
-    /// an operation takes. Scenarios with a single thread have no waits and no panel. The same
-    /// picture is part of the report that --html writes.
+    /// an operation takes. Where there are readers too it is the writers' longest wait; scenarios
+    /// in which nobody waits (a single thread, readers alone) have no panel. The same picture is
+    /// part of the report that --html writes.
     #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
     pub(crate) scatter: Option<PathBuf>,
 
@@ -147,8 +148,11 @@ impl Args {
             None => self.scenarios(kind)?,
             Some(suite) => self.suite_scenarios(suite, kind)?,
         };
-        if self.scatter.is_some() && scenarios.iter().all(|scenario| scenario.threads == 1) {
-            return Err(Usage("--scatter: one thread alone waits for nobody".into()));
+        let waits = |scenario: &Scenario| scenario.sampling() != Sampling::Off;
+        if self.scatter.is_some() && !scenarios.iter().any(waits) {
+            return Err(Usage(
+                "--scatter: one thread alone waits for nobody, nor do readers".into(),
+            ));
         }
         let lock_bench = self.suite == Some(Suite::LockBench);
         let time = match (self.suite, self.quick) {
@@ -509,6 +513,8 @@ mod tests {
         assert!(plan(&["--scatter", "x.svg", "--scenario", "uncontended,mixed-2"]).is_ok());
         let error = plan(&["--scatter", "x.svg", "--scenario", "uncontended"]).unwrap_err();
         assert!(error.contains("waits for nobody"), "{error}");
+        assert!(plan(&["--scatter", "x.svg", "--scenario", "rw-8-100"]).is_err());
+        assert!(plan(&["--scatter", "x.svg", "--scenario", "rw-8-99"]).is_ok());
         assert!(plan(&["--scatter", "x.html"]).unwrap_err().contains("--html"));
         assert!(plan(&["--scatter", "/dev/stdout"]).is_ok());
     }

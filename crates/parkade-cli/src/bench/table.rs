@@ -72,12 +72,11 @@ pub(crate) fn heading(report: &Report) -> String {
 pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let summary = ScenarioSummary::of(scenario);
     let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
-    let contended = summary.cells.iter().any(|cell| cell.waits.is_some());
-    let columns = match (scenario.kind, contended) {
-        (LockKind::Mutex, false) => ALONE,
-        (LockKind::Mutex, true) => CONTENDED,
-        (LockKind::Rwlock, false) => RW_ALONE,
-        (LockKind::Rwlock, true) => RW_CONTENDED,
+    let columns = match (scenario.kind, scenario.threads) {
+        (LockKind::Mutex, 1) => ALONE,
+        (LockKind::Mutex, _) => CONTENDED,
+        (LockKind::Rwlock, 1) => RW_ALONE,
+        (LockKind::Rwlock, _) => RW_CONTENDED,
     };
     let mut table = new_table();
     table.set_header(std::iter::once("lock").chain(columns.iter().map(|column| column.0)));

@@ -6,9 +6,10 @@ use std::marker::PhantomData;
 use super::{Operation, Outcome, Worker, float_steps};
 use crate::harness::Padded;
 use crate::rng::Odds;
-use crate::scenario::RwShape;
+use crate::scenario::{RwShape, Sampling};
 use crate::sides::Access;
 use crate::subject::{RwSubject, Subject, SubjectId};
+use crate::work::Work;
 
 /// A reader-writer lock taken for reading.
 #[derive(Debug)]
@@ -48,61 +49,78 @@ impl<S: RwSubject> Subject for Writing<S> {
     }
 }
 
-/// Whether others want the lock too.
-trait Company {
+/// Whether anybody can have to wait.
+trait Watch {
+    /// How many operations are done between two looks at the stop flag.
+    const BLOCK: u64;
+
     fn operate<O: Operation>(
         worker: &mut Worker<'_>,
+        op: u64,
         lock: &O::Lock,
         section: impl FnOnce(O::Value<'_>),
     );
 }
 
-/// They do, so waits are measured and watched.
-enum Others {}
+/// They can, so waits are measured and watched.
+enum Watched {}
 
-impl Company for Others {
+impl Watch for Watched {
+    const BLOCK: u64 = 1;
+
     #[inline(always)]
     fn operate<O: Operation>(
         worker: &mut Worker<'_>,
+        op: u64,
         lock: &O::Lock,
         section: impl FnOnce(O::Value<'_>),
     ) {
-        worker.enter::<O>(lock, section);
+        worker.operate::<O>(op, lock, section);
     }
 }
 
-/// Nobody does: what only serves waits would be a good part of a read's time.
-enum Alone {}
+/// Nobody can: what only serves waits would take longer than a read.
+enum Unwatched {}
 
-impl Company for Alone {
+impl Watch for Unwatched {
+    // Guess: the flag no longer shows, and 32 threads do not go on for long after it is set.
+    const BLOCK: u64 = 64;
+
     #[inline(always)]
     fn operate<O: Operation>(
-        worker: &mut Worker<'_>,
+        _: &mut Worker<'_>,
+        _: u64,
         lock: &O::Lock,
         section: impl FnOnce(O::Value<'_>),
     ) {
         O::with(lock, section);
-        worker.done::<O>();
     }
 }
 
+/// As [`Work::run`]. Two steps are the most frequent, and a loop around them would take longer
+/// than they do.
+#[inline(always)]
+fn run(work: Work, value: u64, steps: u32) -> u64 {
+    if steps == 2 { work.run(value, 2) } else { work.run(value, steps) }
+}
+
 impl Worker<'_> {
-    /// As [`work`](Worker::work), with a reader-writer lock among `threads` threads.
+    /// As [`work`](Worker::work), with a reader-writer lock.
     pub(in crate::harness) fn work_rw<S: RwSubject>(
         self,
         shape: RwShape,
-        threads: u32,
+        sampling: Sampling,
         locks: &[Padded<S::Lock>],
     ) -> Outcome {
         let lock = &locks[0].0;
         self.timed(|worker| match shape {
             RwShape::EmptyLoop(Access::Read) => worker.empty_loop::<Reading<S>>(lock),
             RwShape::EmptyLoop(Access::Write) => worker.empty_loop::<Writing<S>>(lock),
-            RwShape::Mixed { read_percent, inside } if threads == 1 => {
-                worker.mixed::<S, Alone>(lock, read_percent, inside);
+            RwShape::Mixed { read_percent, inside } if sampling == Sampling::Off => {
+                worker.mixed::<S, Unwatched>(lock, read_percent, inside);
             }
             RwShape::Mixed { read_percent, inside } => {
-                worker.mixed::<S, Others>(lock, read_percent, inside);
+                worker.mixed::<S, Watched>(lock, read_percent, inside);
             }
             RwShape::Apart { writers, inside, outside } if worker.index < writers => {
                 worker.float::<Writing<S>>(lock, inside, outside);
@@ -113,48 +131,48 @@ impl Worker<'_> {
         })
     }
 
-    fn mixed<S: RwSubject, C: Company>(&mut self, lock: &S::Lock, read_percent: u32, inside: u32) {
-        let mut own = 1;
+    fn mixed<S: RwSubject, W: Watch>(&mut self, lock: &S::Lock, read_percent: u32, inside: u32) {
         match read_percent {
             // No draw where there is no choice.
-            100 => {
-                while self.goes_on() {
-                    self.read::<S, C>(lock, inside, &mut own);
-                }
-            }
-            0 => {
-                while self.goes_on() {
-                    self.write::<S, C>(lock, inside);
-                }
-            }
+            100 => self.repeat::<S, W>(lock, inside, || Access::Read),
+            0 => self.repeat::<S, W>(lock, inside, || Access::Write),
             _ => {
-                let mut reads = Odds::new(self.rng.clone(), read_percent);
-                while self.goes_on() {
-                    if reads.draw() {
-                        self.read::<S, C>(lock, inside, &mut own);
-                    } else {
-                        self.write::<S, C>(lock, inside);
-                    }
-                }
+                let mut odds = Odds::new(self.rng.clone(), read_percent);
+                let draw = || if odds.draw() { Access::Read } else { Access::Write };
+                self.repeat::<S, W>(lock, inside, draw);
             }
         }
+    }
+
+    #[inline(always)]
+    fn repeat<S: RwSubject, W: Watch>(
+        &mut self,
+        lock: &S::Lock,
+        inside: u32,
+        mut draw: impl FnMut() -> Access,
+    ) {
+        let work = self.work;
+        let mut own: u64 = 1;
+        // Not in `self`: there they would be written back at every operation.
+        let (mut ops, mut reads) = (0, 0);
+        while self.goes_on_after(ops) {
+            for _ in 0..W::BLOCK {
+                match draw() {
+                    Access::Read => {
+                        W::operate::<Reading<S>>(self, ops, lock, |value| {
+                            own = own.wrapping_add(run(work, *value, inside));
+                        });
+                        reads += 1;
+                    }
+                    Access::Write => W::operate::<Writing<S>>(self, ops, lock, |value| {
+                        *value = run(work, value.wrapping_add(1), inside);
+                    }),
+                }
+                ops += 1;
+            }
+        }
+        (self.ops, self.reads) = (ops, reads);
         black_box(own);
-    }
-
-    #[inline(always)]
-    fn read<S: RwSubject, C: Company>(&mut self, lock: &S::Lock, inside: u32, own: &mut u64) {
-        let work = self.work;
-        C::operate::<Reading<S>>(self, lock, |value| {
-            *own = own.wrapping_add(work.run(*value, inside));
-        });
-    }
-
-    #[inline(always)]
-    fn write<S: RwSubject, C: Company>(&mut self, lock: &S::Lock, inside: u32) {
-        let work = self.work;
-        C::operate::<Writing<S>>(self, lock, |value| {
-            *value = work.run(value.wrapping_add(1), inside);
-        });
     }
 
     fn float_reads<S: RwSubject>(&mut self, lock: &S::Lock, inside: u32, outside: u32) {

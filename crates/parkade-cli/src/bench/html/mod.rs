@@ -285,7 +285,7 @@ fn section(scenario: &ScenarioReport, summary: &ScenarioSummary, looks: &Looks) 
         escape(&scenario.name),
         escape(&scenario.description),
     );
-    if summary.cells.iter().any(|cell| cell.waits.is_some()) {
+    if scenario.threads > 1 {
         text.push_str(&contended_charts(scenario, summary, looks));
     } else {
         let cost = |cell: &CellSummary| (looks.get(&cell.subject), 1e9 / cell.ops_per_sec);
