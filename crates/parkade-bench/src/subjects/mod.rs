@@ -11,7 +11,7 @@ pub use pthread::Pthread;
 pub use rwlocks::CrossbeamSharded;
 
 /// Runs `$body` with `$subject` naming the type of the subject `$id`, which has a mutex: the one
-/// place, with [`with_rw_subject`], where a subject chosen at run time becomes a type.
+/// place, with [`with_rw_subject`](crate::with_rw_subject), where a subject chosen at run time becomes a type.
 #[macro_export]
 macro_rules! with_subject {
     ($id:expr, $subject:ident => $body:expr) => {
