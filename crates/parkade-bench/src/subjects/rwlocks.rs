@@ -5,10 +5,6 @@ use std::sync::PoisonError;
 use super::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
 use crate::subject::{RwSubject, SubjectId};
 
-// TODO: `parkade::RwLock<u64>`, once there is one. Until then this stands in for it, and the
-// figures of `parkade` in the rw scenarios are parking_lot 0.13's.
-type ParkadeRwLock = parking_lot_013::RwLock<u64>;
-
 /// `$unwrap` takes a blocking call's guard out of what it returns, `$try_unwrap` that of a call
 /// which does not block.
 macro_rules! rw_subject {
@@ -62,7 +58,7 @@ fn ignore_poison<G>(guard: Result<G, PoisonError<G>>) -> G {
 #[derive(Debug, Clone, Copy)]
 pub enum CrossbeamSharded {}
 
-rw_subject!(lock_api Parkade, ParkadeRwLock);
+rw_subject!(lock_api Parkade, parkade::RwLock<u64>);
 rw_subject!(lock_api ParkingLot012, parking_lot_012::RwLock<u64>);
 rw_subject!(lock_api ParkingLot013, parking_lot_013::RwLock<u64>);
 rw_subject!(lock_api Usync, usync::RwLock<u64>);
