@@ -4,17 +4,17 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use parkade_bench::subject::{Subject, SubjectId, TimedSubject};
+use parkade_bench::subject::{LockKind, RwSubject, Subject, TimedSubject};
 #[cfg(target_os = "linux")]
 use parkade_bench::subjects::Pthread;
 use parkade_bench::subjects::{Parkade, ParkingLot012, ParkingLot013};
-use parkade_bench::with_subject;
+use parkade_bench::{with_rw_subject, with_subject};
 
 fn lock_unlock(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lock-unlock");
-    for &id in SubjectId::ALL {
+    for id in LockKind::Mutex.subjects() {
         with_subject!(id, S => {
-            let lock = S::new(0);
+            let lock = <S as Subject>::new(0);
             group.bench_function(id.name(), |bencher| {
                 bencher.iter(|| S::with(&lock, |value| { black_box(value); }));
             });
@@ -25,9 +25,9 @@ fn lock_unlock(criterion: &mut Criterion) {
 
 fn try_lock(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("try_lock");
-    for &id in SubjectId::ALL {
+    for id in LockKind::Mutex.subjects() {
         with_subject!(id, S => {
-            let lock = S::new(0);
+            let lock = <S as Subject>::new(0);
             group.bench_function(id.name(), |bencher| {
                 bencher.iter(|| S::try_with(&lock, |value| { black_box(value); }));
             });
@@ -55,5 +55,20 @@ fn try_lock_for(criterion: &mut Criterion) {
     one::<Pthread>(criterion);
 }
 
-criterion_group!(benches, lock_unlock, try_lock, try_lock_for);
+fn read_and_write(criterion: &mut Criterion) {
+    fn one<S: RwSubject>(criterion: &mut Criterion) {
+        let lock = S::new(0);
+        criterion.bench_function(&format!("read-unlock/{}", S::ID), |bencher| {
+            bencher.iter(|| S::read(&lock, |value| *black_box(value)));
+        });
+        criterion.bench_function(&format!("write-unlock/{}", S::ID), |bencher| {
+            bencher.iter(|| S::write(&lock, |value| *black_box(value)));
+        });
+    }
+    for id in LockKind::Rwlock.subjects() {
+        with_rw_subject!(id, S => one::<S>(criterion));
+    }
+}
+
+criterion_group!(benches, lock_unlock, try_lock, try_lock_for, read_and_write);
 criterion_main!(benches);

@@ -1,9 +1,9 @@
 //! What `parkade bench` measures, against whom, and how.
 //!
 //! * [`scenario`]: the named workloads. A scenario is a struct; nothing is positional.
-//! * [`subject`]: Parkade and its rivals behind one trait, always monomorphised: the worker
-//!   loops are generic over the lock, so that each lock's fast path is inlined as in a user's
-//!   program.
+//! * [`subject`]: Parkade and its rivals behind one trait for each kind of lock, always
+//!   monomorphised: the worker loops are generic over the lock, so that each lock's fast path is
+//!   inlined as in a user's program.
 //! * [`variant`]: a subject with settings of its own, as `parkade bench --sweep` makes them.
 //! * [`harness`]: runs one scenario on one subject for a given time.
 //! * [`run`]: interleaves subjects round by round.
@@ -33,14 +33,22 @@
 //! # How a round runs
 //!
 //! All threads meet at a barrier and then at a flag; the round's time runs from the first thread
-//! through it until the stop flag, which every loop reads at every operation (the empty loop:
-//! every 1024). Operations are counted by each thread for itself. Processor time and context
-//! switches are the workers' own, without the watcher's.
+//! through it until the stop flag, which every loop reads at every operation (the empty loops:
+//! every 1024; readers alone: every 64). Operations are counted by each thread for itself.
+//! Processor time and context switches are the workers' own, without the watcher's.
 //!
 //! Locks of one round use the same random choices; their order within a scenario is drawn anew
 //! in every round. All ratios are made within a round, and the median over rounds is quoted. The
 //! best rival of a round is the best of *all* rivals in that round, so noise works against
 //! Parkade rather than for it.
+//!
+//! # Readers and writers
+//!
+//! In a scenario `rw-T-P` each of T threads draws at every operation whether it reads (in P of a
+//! hundred) or writes; all locks of a round see the same draws. What readers and writers did is
+//! kept apart: operations, those of each thread, and waits, sampled and watched as above. Where a
+//! longest wait is compared it is the writers', for they are whom readers can starve. Where there
+//! are readers only nobody waits, and nothing is timed.
 //!
 //! # Limits
 //!
@@ -58,6 +66,7 @@ pub mod report;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+pub mod sides;
 pub mod stats;
 pub mod subject;
 pub mod subjects;

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
 use crate::scenario::{Mark, Role, Scenario};
+use crate::sides::{Access, Sides};
+use crate::subject::LockKind;
 use crate::variant::Variant;
-use crate::waits::{QuantilePoint, Waits, empty_histogram, quantile_points};
+use crate::waits::{QuantilePoint, Waits, empty_histogram, merge, quantile_points};
 
 /// The version of the schema; it grows whenever a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 2;
@@ -18,7 +20,7 @@ pub const SCHEMA: u32 = 2;
 pub struct Report {
     /// [`SCHEMA`] at the time of writing.
     pub schema: u32,
-    /// What was run: `mutex`, or the name of a suite.
+    /// What was run: a kind of lock, or the name of a suite.
     pub kind: String,
     /// When it began, in seconds since 1970.
     pub started_unix: u64,
@@ -69,6 +71,9 @@ pub struct ScenarioReport {
     pub name: String,
     /// What the threads do.
     pub description: String,
+    /// What kind of lock they use.
+    #[serde(default)]
+    pub kind: LockKind,
     /// How many there are.
     pub threads: u32,
     /// What its figures are for.
@@ -86,8 +91,11 @@ pub struct Cell {
     pub subject: Variant,
     /// What each round gave. The same index in two cells means the same round.
     pub rounds: Vec<Round>,
-    /// The distribution of waits over all rounds; empty for a single thread.
+    /// The distribution of waits over all rounds; empty where nobody can wait.
     pub wait_quantiles: Vec<QuantilePoint>,
+    /// The same for readers and writers apart.
+    #[serde(default, skip_serializing_if = "Sides::is_empty")]
+    pub side_quantiles: Sides<Option<Vec<QuantilePoint>>>,
 }
 
 /// One round of one lock in one scenario.
@@ -105,7 +113,21 @@ pub struct Round {
     pub cpu_secs: Option<f64>,
     /// Context switches of all threads, voluntary or not; none where the system does not tell.
     pub context_switches: Option<u64>,
-    /// The waits; none for a single thread. The hog's count for the longest only.
+    /// The waits; none where nobody can wait. The hog's count for the longest only.
+    pub waits: Option<Waits>,
+    /// What the readers of a reader-writer lock did, and its writers; neither in a mutex's round.
+    #[serde(default, skip_serializing_if = "Sides::is_empty")]
+    pub sides: Sides<Option<Side>>,
+}
+
+/// The readers, or the writers, of a round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// Their operations.
+    pub ops: u64,
+    /// The same for each thread that is on this side.
+    pub per_thread: Vec<u64>,
+    /// Their waits; none where nobody can wait.
     pub waits: Option<Waits>,
 }
 
@@ -122,6 +144,11 @@ impl Round {
     /// Operations per second.
     pub fn ops_per_sec(&self) -> f64 {
         self.ops as f64 / self.secs
+    }
+
+    /// The readers, or the writers.
+    pub fn side(&self, access: Access) -> Option<&Side> {
+        self.sides.of(access).as_ref()
     }
 
     /// How many threads there were, with the hog.
@@ -160,25 +187,30 @@ impl Round {
 pub(crate) struct CellInProgress {
     subject: Variant,
     rounds: Vec<Round>,
-    waits: Histogram<u64>,
+    waits: Sides<Histogram<u64>>,
 }
 
 impl CellInProgress {
     pub(crate) fn new(subject: Variant) -> CellInProgress {
-        CellInProgress { subject, rounds: Vec::new(), waits: empty_histogram() }
+        let waits = Sides::from_fn(|_| empty_histogram());
+        CellInProgress { subject, rounds: Vec::new(), waits }
     }
 
-    pub(crate) fn push(&mut self, round: Round, waits: &Histogram<u64>) {
-        self.waits.add(waits).expect("all histograms have the same bounds");
+    pub(crate) fn push(&mut self, round: Round, waits: &Sides<Histogram<u64>>) {
+        for access in Access::ALL {
+            merge(self.waits.of_mut(access), waits.of(access));
+        }
         self.rounds.push(round);
     }
 
     pub(crate) fn finish(self) -> Cell {
-        Cell {
-            subject: self.subject,
-            rounds: self.rounds,
-            wait_quantiles: quantile_points(&self.waits),
-        }
+        let CellInProgress { subject, rounds, waits } = self;
+        let has = |access| rounds.iter().any(|round| round.side(access).is_some());
+        let side_quantiles =
+            Sides::from_fn(|access| has(access).then(|| quantile_points(waits.of(access))));
+        let mut all = waits.write;
+        merge(&mut all, &waits.read);
+        Cell { subject, rounds, wait_quantiles: quantile_points(&all), side_quantiles }
     }
 }
 
@@ -187,6 +219,7 @@ impl ScenarioReport {
         ScenarioReport {
             name: scenario.name.to_string(),
             description: scenario.describe(),
+            kind: scenario.kind(),
             threads: scenario.threads,
             role: scenario.role,
             mark: scenario.mark(),
@@ -198,5 +231,34 @@ impl ScenarioReport {
     pub fn cell(&self, subject: impl Into<Variant>) -> Option<&Cell> {
         let subject = subject.into();
         self.cells.iter().find(|cell| cell.subject == subject)
+    }
+}
+
+/// Rounds with nothing in them but operations, to be filled in.
+#[cfg(test)]
+pub(crate) mod samples {
+    use super::{Cell, Round, Side, Sides, Variant};
+    use crate::waits::Waits;
+
+    pub(crate) fn round(secs: f64, per_thread: &[u64]) -> Round {
+        Round {
+            secs,
+            ops: per_thread.iter().sum(),
+            per_thread: per_thread.to_vec(),
+            hog: None,
+            cpu_secs: None,
+            context_switches: None,
+            waits: None,
+            sides: Sides::default(),
+        }
+    }
+
+    pub(crate) fn side(per_thread: &[u64], waits: Option<Waits>) -> Side {
+        Side { ops: per_thread.iter().sum(), per_thread: per_thread.to_vec(), waits }
+    }
+
+    pub(crate) fn cell(subject: impl Into<Variant>, rounds: Vec<Round>) -> Cell {
+        let subject = subject.into();
+        Cell { subject, rounds, wait_quantiles: Vec::new(), side_quantiles: Sides::default() }
     }
 }

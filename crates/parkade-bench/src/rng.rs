@@ -34,9 +34,39 @@ impl Rng {
     }
 }
 
+/// Draws yes or no with given odds, from a quarter of a number each: beside a lock that takes a
+/// nanosecond a whole one would show.
+#[derive(Debug, Clone)]
+pub struct Odds {
+    rng: Rng,
+    bits: u64,
+    left: u32,
+    /// In 1/65536.
+    yes: u64,
+}
+
+impl Odds {
+    /// Yes in `percent` percent of the draws, up to a hundredth of a percent.
+    pub fn new(rng: Rng, percent: u32) -> Odds {
+        Odds { rng, bits: 0, left: 0, yes: (u64::from(percent) * 65_536 + 50) / 100 }
+    }
+
+    /// Yes or no.
+    #[inline(always)]
+    pub fn draw(&mut self) -> bool {
+        if self.left == 0 {
+            (self.bits, self.left) = (self.rng.bits(), 4);
+        }
+        let lot = self.bits & 0xFFFF;
+        self.bits >>= 16;
+        self.left -= 1;
+        lot < self.yes
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Rng;
+    use super::{Odds, Rng};
 
     #[test]
     fn stays_below_its_bound_and_reaches_everything() {
@@ -46,6 +76,23 @@ mod tests {
             seen[rng.below(7) as usize] += 1;
         }
         assert!(seen.iter().all(|&n| n > 700), "{seen:?}");
+    }
+
+    #[test]
+    fn odds_are_kept_also_from_one_draw_to_the_next() {
+        for percent in [0, 1, 50, 99, 100] {
+            let mut odds = Odds::new(Rng::new(5), percent);
+            let draws: Vec<bool> = (0..100_000).map(|_| odds.draw()).collect();
+            let part = |all: &[bool], of: fn(&bool) -> bool| {
+                let yes = all.iter().filter(|yes| of(yes)).count();
+                (yes * 1000).div_ceil(all.len().max(1))
+            };
+            let (all, wanted) = (part(&draws, |&yes| yes), percent as usize * 10);
+            assert!(all.abs_diff(wanted) <= 10, "{percent}: {all}");
+            let pairs: Vec<bool> = draws.windows(2).map(|pair| pair[0] && pair[1]).collect();
+            let both = part(&pairs, |&yes| yes);
+            assert!(both.abs_diff(wanted * wanted / 1000) <= 10, "{percent}: {both}");
+        }
     }
 
     #[test]

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sides::{Access, Sides};
+use crate::subject::LockKind;
+
 /// One workload: how many threads do what around a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
@@ -61,12 +64,65 @@ pub enum Shape {
         /// Steps on a private value, after unlocking.
         outside: u32,
     },
+    /// What is done with a reader-writer lock.
+    Rw(RwShape),
+}
+
+/// What threads do with a reader-writer lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RwShape {
+    /// Nothing but lock and unlock, always in the same way, without even a counter.
+    EmptyLoop(Access),
+    /// Every thread draws at every operation whether it reads or writes, and locks again at once.
+    /// A writer works on the protected value, a reader from it.
+    Mixed {
+        /// Reads among a hundred operations.
+        read_percent: u32,
+        /// Work steps under the lock.
+        inside: u32,
+    },
+    /// Some threads only write, the others only read, with dependent floating-point steps inside
+    /// and outside, as in parking_lot's own benchmark.
+    Apart {
+        /// How many threads write; they come first. The rest read.
+        writers: u32,
+        /// Steps under the lock.
+        inside: u32,
+        /// Steps on a private value, after unlocking.
+        outside: u32,
+    },
+}
+
+impl RwShape {
+    /// What the thread number `index` does: some of both, or one of them only.
+    pub(crate) fn takes_part(self, index: u32) -> Sides<Part> {
+        let part = |does| if does { Part::Taken } else { Part::NotTaken };
+        match self {
+            RwShape::EmptyLoop(access) => Sides::from_fn(|side| part(side == access)),
+            RwShape::Mixed { read_percent, .. } => {
+                Sides { read: part(read_percent > 0), write: part(read_percent < 100) }
+            }
+            RwShape::Apart { writers, .. } => {
+                Sides { read: part(index >= writers), write: part(index < writers) }
+            }
+        }
+    }
+}
+
+/// Whether a thread is on a side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It is.
+    Taken,
+    /// It never does that.
+    NotTaken,
 }
 
 /// Which operations have the duration of their lock call measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sampling {
-    /// None: with a single thread there is no wait, and the clock would be most of the figure.
+    /// None: with a single thread, or readers only, there is no wait, and the clock would be most
+    /// of the figure.
     Off,
     /// One of this many on average, at random distances.
     OneIn(u32),
@@ -80,9 +136,11 @@ pub enum Sampling {
 pub enum Role {
     /// Judged by throughput and longest wait, and part of the geometric mean.
     Mark,
+    /// Judged as a mark is, but no part of the geometric mean.
+    Apart,
     /// Judged by the cost of a lock and unlock alone.
     Cost,
-    /// A point of the curve of throughput by threads.
+    /// A point of a curve, by threads or by the part of reads: shown, not judged.
     Scaling,
     /// Made by the user or a suite: shown, not judged.
     Custom,
@@ -93,49 +151,83 @@ pub enum Role {
 pub struct Mark {
     /// Least throughput, in parts of the best rival's.
     pub throughput: f64,
-    /// Longest wait allowed, in parts of the fairest rival's; none for a single thread.
+    /// Longest wait allowed, in parts of the fairest rival's, the writers' where there are readers
+    /// too; none for a single thread and where nobody writes.
     pub wait: Option<f64>,
     /// Most spread between threads allowed; none where threads need not get the same.
     pub spread: Option<f64>,
 }
 
 impl Scenario {
+    /// What kind of lock it needs.
+    pub fn kind(&self) -> LockKind {
+        match self.shape {
+            Shape::Rw(_) => LockKind::Rwlock,
+            _ => LockKind::Mutex,
+        }
+    }
+
     /// Which operations are timed.
     pub fn sampling(&self) -> Sampling {
         match self.shape {
-            Shape::EmptyLoop | Shape::Solo => Sampling::Off,
+            Shape::EmptyLoop | Shape::Solo | Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            // Readers alone wait for nobody.
+            Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
+            Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
+            Shape::Rw(RwShape::Mixed { inside, .. }) if inside >= 80 => Sampling::OneIn(16),
             Shape::Steps { inside, .. } if inside >= 2000 => Sampling::Every,
             Shape::SleepInside { .. } | Shape::Burst { .. } => Sampling::Every,
             // 20 ns for the clock now and then do not show beside 80 ns of work.
             Shape::Steps { inside, outside } if inside + outside >= 80 => Sampling::OneIn(16),
             // In hog the hog itself is timed always, its victims like any short section.
-            Shape::Steps { .. } | Shape::Hog { .. } | Shape::Many { .. } | Shape::Float { .. } => {
-                Sampling::OneIn(64)
-            }
+            Shape::Steps { .. }
+            | Shape::Hog { .. }
+            | Shape::Many { .. }
+            | Shape::Float { .. }
+            | Shape::Rw(_) => Sampling::OneIn(64),
         }
     }
 
     /// What the scenario asks for, if it is judged.
     pub fn mark(&self) -> Option<Mark> {
-        match self.role {
-            Role::Scaling | Role::Custom => None,
+        let wait = match (self.role, self.shape) {
+            (Role::Scaling | Role::Custom, _) => return None,
+            (Role::Cost, _) | (_, Shape::Rw(RwShape::Mixed { read_percent: 100, .. })) => None,
+            (Role::Mark | Role::Apart, _) => (self.threads > 1).then_some(1.0),
+        };
+        Some(Mark {
+            throughput: self.least_throughput(),
+            wait,
+            // Long sections: who is passed over misses much.
+            spread: matches!(self.shape, Shape::SleepInside { .. }).then_some(0.1),
+        })
+    }
+
+    /// The throughput to reach, in parts of the best rival's.
+    fn least_throughput(&self) -> f64 {
+        match self.shape {
             // At most 0.75x the time.
-            Role::Cost => Some(Mark { throughput: 1.0 / 0.75, wait: None, spread: None }),
-            Role::Mark => Some(Mark {
-                // In hog loops the rest of the throughput is somebody's starvation.
-                throughput: if self.name.starts_with("short-") { 0.97 } else { 1.0 },
-                wait: (self.threads > 1).then_some(1.0),
-                // Long sections: who is passed over misses much.
-                spread: matches!(self.shape, Shape::SleepInside { .. }).then_some(0.1),
-            }),
+            Shape::EmptyLoop => 1.0 / 0.75,
+            // At most 0.25x the time.
+            Shape::Rw(RwShape::EmptyLoop(Access::Read)) => 1.0 / 0.25,
+            // Readers that share nothing do not slow each other down.
+            Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) if self.threads > 1 => 5.0,
+            Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => 2.0,
+            // In hog loops the rest of the throughput is somebody's starvation.
+            _ if self.name.starts_with("short-") => 0.97,
+            _ => 1.0,
         }
     }
 
     /// The same workload with another number of threads, or `None` where the number is the
-    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`]).
+    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], readers and writers in given numbers).
     pub fn with_threads(&self, threads: u32) -> Option<Scenario> {
         let base = match self.shape {
             Shape::EmptyLoop | Shape::Solo => return None,
+            Shape::Rw(RwShape::EmptyLoop(_) | RwShape::Apart { .. }) => return None,
+            Shape::Rw(RwShape::Mixed { read_percent, .. }) => {
+                return Some(rw(threads, read_percent));
+            }
             Shape::Many { locks } => {
                 let name = format!("many-{threads}x{locks}");
                 return Some(self.renamed(name, threads));
@@ -196,8 +288,37 @@ impl Scenario {
             Shape::Float { inside, outside } => {
                 format!("{inside} floating-point steps inside, {outside} outside")
             }
+            Shape::Rw(shape) => shape.describe(self.threads),
         };
         format!("{threads}: {what}")
+    }
+}
+
+impl RwShape {
+    fn describe(self, threads: u32) -> String {
+        match self {
+            RwShape::EmptyLoop(Access::Read) => {
+                "lock for reading and unlock in an empty loop".into()
+            }
+            RwShape::EmptyLoop(Access::Write) => {
+                "lock for writing and unlock in an empty loop".into()
+            }
+            RwShape::Mixed { read_percent, inside } => {
+                let what = match read_percent {
+                    0 => "writes only".to_owned(),
+                    100 => "reads only".to_owned(),
+                    percent => format!("{percent} % reads, the rest writes"),
+                };
+                format!("{what}, {inside} work steps inside, locking again at once")
+            }
+            RwShape::Apart { writers, inside, outside } => {
+                let readers = threads - writers;
+                format!(
+                    "{writers} write, {readers} read, {inside} floating-point steps inside, \
+                     {outside} outside"
+                )
+            }
+        }
     }
 }
 
@@ -216,8 +337,54 @@ fn scaling(name: &'static str, threads: u32) -> Scenario {
     Scenario { role: Role::Scaling, ..steps(name, threads, 20, 60) }
 }
 
-/// Every scenario of the Mutex, in the order of the tables.
-pub fn catalogue() -> Vec<Scenario> {
+/// `threads` threads of which each reads `read_percent` percent of the time. The work goes by the
+/// number of threads, so that the name says it all.
+fn rw(threads: u32, read_percent: u32) -> Scenario {
+    let inside = match threads {
+        0..=2 => 2,
+        3..=8 => 20,
+        _ => 200,
+    };
+    let role = match (threads, read_percent) {
+        (2, 99) | (8, 99 | 90 | 50) | (32, 95) => Role::Mark,
+        (1 | 2, 100) | (2 | 8, 0) => Role::Apart,
+        (1 | 2 | 8 | 32, 100 | 99 | 95 | 90 | 50) => Role::Scaling,
+        _ => Role::Custom,
+    };
+    Scenario {
+        name: format!("rw-{threads}-{read_percent}").into(),
+        threads,
+        shape: Shape::Rw(RwShape::Mixed { read_percent, inside }),
+        role,
+    }
+}
+
+fn rw_empty(name: &'static str, access: Access) -> Scenario {
+    Scenario { role: Role::Cost, ..scenario(name, 1, Shape::Rw(RwShape::EmptyLoop(access))) }
+}
+
+/// Every scenario of a kind of lock, in the order of the tables.
+pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
+    match kind {
+        LockKind::Mutex => mutex_catalogue(),
+        LockKind::Rwlock => rwlock_catalogue(),
+    }
+}
+
+fn rwlock_catalogue() -> Vec<Scenario> {
+    let grid = [1, 2, 8, 32].into_iter().flat_map(|threads| {
+        let writes_only = [2, 8].contains(&threads).then_some(0);
+        [100, 99, 95, 90, 50]
+            .into_iter()
+            .chain(writes_only)
+            .map(move |percent| rw(threads, percent))
+    });
+    let alone =
+        [rw_empty("rw-empty-read", Access::Read), rw_empty("rw-empty-write", Access::Write)];
+    alone.into_iter().chain(grid).collect()
+}
+
+fn mutex_catalogue() -> Vec<Scenario> {
     vec![
         Scenario { role: Role::Cost, ..scenario("empty-loop", 1, Shape::EmptyLoop) },
         scenario("uncontended", 1, Shape::Solo),
@@ -245,7 +412,8 @@ pub fn catalogue() -> Vec<Scenario> {
 
 /// The scenario of that name.
 pub fn find(name: &str) -> Option<Scenario> {
-    catalogue().into_iter().find(|scenario| scenario.name == name)
+    let all = LockKind::ALL.iter().flat_map(|&kind| catalogue(kind));
+    all.into_iter().find(|scenario| scenario.name == name)
 }
 
 #[cfg(test)]
@@ -254,14 +422,12 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_tell_the_threads() {
-        let all = catalogue();
+        let all: Vec<Scenario> = LockKind::ALL.iter().flat_map(|&kind| catalogue(kind)).collect();
         for scenario in &all {
             assert_eq!(all.iter().filter(|s| s.name == scenario.name).count(), 1);
-            let Some((_, suffix)) = scenario.name.rsplit_once('-') else {
-                continue;
-            };
-            let told: Option<u32> = suffix.split('x').next().and_then(|n| n.parse().ok());
-            if let Some(threads) = told {
+            let numbers =
+                scenario.name.split(['-', 'x']).filter_map(|word| word.parse::<u32>().ok());
+            if let Some(threads) = numbers.into_iter().next() {
                 assert_eq!(scenario.threads, threads, "{}", scenario.name);
             }
         }
@@ -275,6 +441,11 @@ mod tests {
         assert_eq!((&*twelve.name, twelve.role), ("mixed-12", Role::Custom));
         assert_eq!(find("many-32x64").unwrap().with_threads(4).unwrap().name, "many-4x64");
         assert_eq!(find("uncontended").unwrap().with_threads(4), None);
+        let readers = find("rw-8-99").unwrap();
+        assert_eq!(readers.with_threads(2), find("rw-2-99"));
+        let sixteen = readers.with_threads(16).unwrap();
+        assert_eq!((&*sixteen.name, sixteen.role), ("rw-16-99", Role::Custom));
+        assert_eq!(find("rw-empty-read").unwrap().with_threads(4), None);
     }
 
     #[test]
@@ -291,5 +462,38 @@ mod tests {
         assert_eq!(find("mixed-64").unwrap().mark(), None);
         assert_eq!(find("long-8").unwrap().mark().unwrap().spread, Some(0.1));
         assert_eq!(find("mixed-8").unwrap().mark().unwrap().spread, None);
+    }
+
+    #[test]
+    fn marks_of_reader_writer_locks() {
+        let mark = |name: &str| {
+            let mark = find(name).unwrap().mark()?;
+            Some((mark.throughput, mark.wait))
+        };
+        assert_eq!(mark("rw-empty-read"), Some((4.0, None)));
+        assert_eq!(mark("rw-empty-write"), Some((1.0, None)));
+        assert_eq!(mark("rw-1-100"), Some((2.0, None)));
+        assert_eq!(mark("rw-2-100"), Some((5.0, None)));
+        assert_eq!(mark("rw-1-50"), None);
+        for name in ["rw-2-99", "rw-8-99", "rw-8-90", "rw-8-50", "rw-32-95", "rw-2-0", "rw-8-0"] {
+            assert_eq!(mark(name), Some((1.0, Some(1.0))), "{name}");
+        }
+        let averaged = catalogue(LockKind::Rwlock).iter().filter(|s| s.role == Role::Mark).count();
+        assert_eq!(averaged, 5);
+    }
+
+    #[test]
+    fn threads_take_their_sides() {
+        let sides = |shape: RwShape, index| {
+            let parts = shape.takes_part(index);
+            Access::ALL.map(|access| *parts.of(access) == Part::Taken)
+        };
+        let mixed = |read_percent| RwShape::Mixed { read_percent, inside: 2 };
+        assert_eq!(sides(mixed(100), 0), [true, false]);
+        assert_eq!(sides(mixed(50), 0), [true, true]);
+        assert_eq!(sides(mixed(0), 0), [false, true]);
+        let apart = RwShape::Apart { writers: 1, inside: 5, outside: 5 };
+        assert_eq!(sides(apart, 0), [false, true]);
+        assert_eq!(sides(apart, 1), [true, false]);
     }
 }

@@ -5,6 +5,7 @@ mod verdict;
 pub use verdict::{MarkResult, Measure, Overall, Verdict};
 
 use crate::report::{Cell, Round, ScenarioReport};
+use crate::sides::{Access, Sides};
 use crate::subject::SubjectId;
 use crate::variant::Variant;
 use crate::waits::Waits;
@@ -66,6 +67,8 @@ pub struct CellSummary {
     pub switches: Option<f64>,
     /// The waits.
     pub waits: Option<WaitSummary>,
+    /// The readers and the writers of a reader-writer lock.
+    pub sides: Sides<Option<SideSummary>>,
     /// The hog.
     pub hog: Option<HogSummary>,
     /// The same beside the rivals'.
@@ -75,13 +78,34 @@ pub struct CellSummary {
     pub starves_hog: bool,
 }
 
+impl CellSummary {
+    /// The waits that are compared with other locks': the writers' where there are writers, for
+    /// they are whom readers can keep waiting for ever.
+    pub fn compared_waits(&self) -> Option<WaitSummary> {
+        self.sides.write.as_ref().map_or(self.waits, |writers| writers.waits)
+    }
+}
+
+/// The readers or the writers, as medians of rounds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SideSummary {
+    /// Their operations per second.
+    pub ops_per_sec: f64,
+    /// The slowest of their threads' operations per second.
+    pub slowest: f64,
+    /// The fastest's.
+    pub fastest: f64,
+    /// Their waits.
+    pub waits: Option<WaitSummary>,
+}
+
 /// A lock's figures in parts of its rivals'. All but the longest wait are medians of ratios within
 /// rounds; none without a rival, or where there is nothing to measure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ratios {
     /// Throughput, to the best rival's of the round.
     pub throughput: Option<f64>,
-    /// Longest wait, to the fairest rival's. Both count as [`WaitSummary::resolution`] if they are
+    /// Longest wait, to the fairest rival's, the writers' if there are writers. Both count as [`WaitSummary::resolution`] if they are
     /// shorter.
     pub wait: Option<f64>,
     /// Processor time per operation, to that of the rival with the most throughput in the round.
@@ -161,7 +185,7 @@ impl ScenarioSummary {
         let fairest = best.and_then(|best| {
             counted()
                 .filter(|cell| cell.ops_per_sec >= best.ops_per_sec / 2.0)
-                .filter_map(|cell| Some((cell.subject.subject(), cell.waits?)))
+                .filter_map(|cell| Some((cell.subject.subject(), cell.compared_waits()?)))
                 .min_by(|(_, a), (_, b)| {
                     a.comparable().total_cmp(&b.comparable()).then(a.max.total_cmp(&b.max))
                 })
@@ -169,7 +193,7 @@ impl ScenarioSummary {
         let best_rival = best.map(|cell| cell.subject.subject());
         for cell in &mut cells {
             let wait = |(_, theirs): (_, WaitSummary)| {
-                Some(cell.waits?.comparable() / theirs.comparable())
+                Some(cell.compared_waits()?.comparable() / theirs.comparable())
             };
             cell.ratios.wait = fairest.and_then(wait);
             cell.starves_hog = starving.contains(&&cell.subject);
@@ -259,14 +283,12 @@ fn ratios(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Ratios {
 /// A lock's figures, but for what takes all locks' summaries: who is fairest, who starves a hog.
 fn summarize(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Option<CellSummary> {
     let over = |of: &dyn Fn(&Round) -> Option<f64>| median(cell.rounds.iter().filter_map(of));
-    let rate = |pick: fn(std::slice::Iter<'_, u64>) -> Option<&u64>| {
-        over(&|round| pick(round.per_thread.iter()).map(|&ops| ops as f64 / round.secs))
-    };
+    let (slowest, fastest) = extremes(cell, |round| Some(&round.per_thread))?;
     Some(CellSummary {
         subject: cell.subject.clone(),
         ops_per_sec: over(&|round| Some(round.ops_per_sec()))?,
-        slowest: rate(|threads| threads.min())?,
-        fastest: rate(|threads| threads.max())?,
+        slowest,
+        fastest,
         share: over(&|round| {
             let (min, max) = (round.per_thread.iter().min()?, round.per_thread.iter().max()?);
             Some(*min as f64 / (*max).max(1) as f64)
@@ -276,7 +298,8 @@ fn summarize(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Option<C
         })?,
         cpu_ns: over(&Round::cpu_ns_per_op),
         switches: over(&Round::switches_per_op),
-        waits: summarize_waits(cell),
+        waits: summarize_waits(cell, |round| round.waits.as_ref()),
+        sides: Sides::from_fn(|access| summarize_side(cell, access)),
         hog: over(&Round::hog_ops_per_sec)
             .zip(over(&Round::hog_share))
             .map(|(ops_per_sec, share)| HogSummary { ops_per_sec, share }),
@@ -285,24 +308,43 @@ fn summarize(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Option<C
     })
 }
 
-fn summarize_waits(cell: &Cell) -> Option<WaitSummary> {
-    let over = |of: &dyn Fn(&Waits) -> f64| {
-        median(cell.rounds.iter().filter_map(|round| round.waits.as_ref().map(of)))
+/// Operations per second of the slowest and of the fastest of the threads in a list.
+fn extremes(cell: &Cell, list: impl Fn(&Round) -> Option<&Vec<u64>>) -> Option<(f64, f64)> {
+    let rate = |pick: fn(&[u64]) -> Option<u64>| {
+        let rate = |round| Some(pick(list(round)?)? as f64 / round.secs);
+        median(cell.rounds.iter().filter_map(rate))
     };
+    let slowest = rate(|threads| threads.iter().copied().min())?;
+    let fastest = rate(|threads| threads.iter().copied().max())?;
+    Some((slowest, fastest))
+}
+
+fn summarize_side(cell: &Cell, access: Access) -> Option<SideSummary> {
+    let (slowest, fastest) = extremes(cell, |round| Some(&round.side(access)?.per_thread))?;
+    let rates = cell.rounds.iter().filter_map(|r| Some(r.side(access)?.ops as f64 / r.secs));
+    Some(SideSummary {
+        ops_per_sec: median(rates)?,
+        slowest,
+        fastest,
+        waits: summarize_waits(cell, |round| round.side(access)?.waits.as_ref()),
+    })
+}
+
+fn summarize_waits(
+    cell: &Cell,
+    of_round: impl Fn(&Round) -> Option<&Waits>,
+) -> Option<WaitSummary> {
+    let all: Vec<&Waits> = cell.rounds.iter().filter_map(of_round).collect();
+    let over = |of: fn(&Waits) -> f64| median(all.iter().map(|waits| of(waits)));
     Some(WaitSummary {
-        mean: over(&|w| w.mean_ns)?,
-        stddev: over(&|w| w.stddev_ns)?,
-        p50: over(&|w| w.p50_ns as f64)?,
-        p99: over(&|w| w.p99_ns as f64)?,
-        p999: over(&|w| w.p999_ns as f64)?,
-        max: over(&|w| w.max_ns as f64)?,
-        max_of_all: cell
-            .rounds
-            .iter()
-            .filter_map(|round| round.waits.as_ref())
-            .map(|w| w.max_ns as f64)
-            .fold(0.0, f64::max),
-        resolution: over(&|w| w.resolution_ns as f64)?,
+        mean: over(|w| w.mean_ns)?,
+        stddev: over(|w| w.stddev_ns)?,
+        p50: over(|w| w.p50_ns as f64)?,
+        p99: over(|w| w.p99_ns as f64)?,
+        p999: over(|w| w.p999_ns as f64)?,
+        max: over(|w| w.max_ns as f64)?,
+        max_of_all: all.iter().map(|w| w.max_ns as f64).fold(0.0, f64::max),
+        resolution: over(|w| w.resolution_ns as f64)?,
     })
 }
 

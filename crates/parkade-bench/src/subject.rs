@@ -28,6 +28,30 @@ pub trait Subject: 'static {
     fn try_with<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R>;
 }
 
+/// A reader-writer lock around a `u64`.
+pub trait RwSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type Lock: Send + Sync;
+
+    /// An unlocked lock.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks for reading, runs `section` and unlocks.
+    fn read<R>(lock: &Self::Lock, section: impl FnOnce(&u64) -> R) -> R;
+
+    /// Locks for writing, runs `section` and unlocks.
+    fn write<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> R;
+
+    /// As [`read`](RwSubject::read) if nobody writes, else `None`.
+    fn try_read<R>(lock: &Self::Lock, section: impl FnOnce(&u64) -> R) -> Option<R>;
+
+    /// As [`write`](RwSubject::write) if the lock is free, else `None`.
+    fn try_write<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R>;
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -38,13 +62,53 @@ pub trait TimedSubject: Subject {
     ) -> Option<R>;
 }
 
+/// What kind of lock is measured. A run is of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LockKind {
+    /// Exclusive locks.
+    #[default]
+    Mutex,
+    /// Locks with readers and writers.
+    Rwlock,
+}
+
+impl LockKind {
+    /// All kinds.
+    pub const ALL: &[LockKind] = &[LockKind::Mutex, LockKind::Rwlock];
+
+    /// The name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            LockKind::Mutex => "mutex",
+            LockKind::Rwlock => "rwlock",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn find(name: &str) -> Option<LockKind> {
+        LockKind::ALL.iter().copied().find(|kind| kind.name() == name)
+    }
+
+    /// Who has a lock of this kind, Parkade first.
+    pub fn subjects(self) -> impl Iterator<Item = SubjectId> {
+        SubjectId::ALL.iter().copied().filter(move |id| id.has(self))
+    }
+}
+
+impl fmt::Display for LockKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// Names a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum SubjectId {
-    /// Parkade's mutex, the one the figures are about.
+    /// Parkade's locks, the ones the figures are about.
     #[serde(rename = "parkade")]
     Parkade,
-    /// The standard library's mutex.
+    /// The standard library's.
     #[serde(rename = "std")]
     Std,
     /// parking_lot's last 0.12.
@@ -59,7 +123,10 @@ pub enum SubjectId {
     /// saa, through its `lock_api` feature: first come, first served.
     #[serde(rename = "saa")]
     Saa,
-    /// The C library's mutex, of the default kind.
+    /// crossbeam's `ShardedLock`: a reader takes one of several locks, a writer all.
+    #[serde(rename = "crossbeam-sharded")]
+    CrossbeamSharded,
+    /// The C library's, of the default kind.
     #[serde(rename = "pthread")]
     Pthread,
 }
@@ -73,6 +140,7 @@ impl SubjectId {
         SubjectId::ParkingLot013,
         SubjectId::Usync,
         SubjectId::Saa,
+        SubjectId::CrossbeamSharded,
         #[cfg(unix)]
         SubjectId::Pthread,
     ];
@@ -86,8 +154,14 @@ impl SubjectId {
             SubjectId::ParkingLot013 => "parking_lot-0.13",
             SubjectId::Usync => "usync",
             SubjectId::Saa => "saa",
+            SubjectId::CrossbeamSharded => "crossbeam-sharded",
             SubjectId::Pthread => "pthread",
         }
+    }
+
+    /// Whether it has a lock of this kind.
+    pub fn has(self, kind: LockKind) -> bool {
+        kind == LockKind::Rwlock || self != SubjectId::CrossbeamSharded
     }
 
     /// A shorter name, accepted wherever the name is.
@@ -95,6 +169,7 @@ impl SubjectId {
         match self {
             SubjectId::ParkingLot012 => Some("pl-0.12"),
             SubjectId::ParkingLot013 => Some("pl-0.13"),
+            SubjectId::CrossbeamSharded => Some("sharded"),
             _ => None,
         }
     }
@@ -114,6 +189,7 @@ impl SubjectId {
             SubjectId::ParkingLot013 => "0.13.0".into(),
             SubjectId::Usync => "0.2.1".into(),
             SubjectId::Saa => "5.6.2".into(),
+            SubjectId::CrossbeamSharded => "0.8.23".into(),
             SubjectId::Pthread => os::c_library(),
         }
     }
@@ -127,7 +203,7 @@ impl fmt::Display for SubjectId {
 
 #[cfg(test)]
 mod tests {
-    use super::SubjectId;
+    use super::{LockKind, SubjectId};
 
     #[test]
     fn names_come_back() {
@@ -140,10 +216,25 @@ mod tests {
     }
 
     #[test]
+    fn kinds_have_their_own_locks() {
+        for &kind in LockKind::ALL {
+            assert_eq!(LockKind::find(kind.name()), Some(kind));
+            assert_eq!(kind.subjects().next(), Some(SubjectId::Parkade));
+        }
+        assert!(LockKind::Mutex.subjects().all(|id| id != SubjectId::CrossbeamSharded));
+        assert_eq!(LockKind::Rwlock.subjects().count(), SubjectId::ALL.len());
+    }
+
+    #[test]
     fn versions_are_the_ones_in_the_manifest() {
         let manifest = include_str!("../Cargo.toml");
-        let pinned =
-            [SubjectId::ParkingLot012, SubjectId::ParkingLot013, SubjectId::Usync, SubjectId::Saa];
+        let pinned = [
+            SubjectId::ParkingLot012,
+            SubjectId::ParkingLot013,
+            SubjectId::Usync,
+            SubjectId::Saa,
+            SubjectId::CrossbeamSharded,
+        ];
         for id in pinned {
             let pin = format!("\"={}\"", id.version());
             assert!(manifest.contains(&pin), "{id}: no {pin}");

@@ -101,6 +101,11 @@ pub(crate) fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("the bounds are legal")
 }
 
+/// Adds what is in `more`.
+pub(crate) fn merge(all: &mut Histogram<u64>, more: &Histogram<u64>) {
+    all.add(more).expect("all histograms have the same bounds");
+}
+
 /// The waits of a round; see the crate's documentation for what a wait is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Waits {
@@ -133,15 +138,16 @@ pub struct Waits {
 impl Waits {
     /// Sums up the threads' waits.
     pub(crate) fn from_threads(
-        threads: &[ThreadWaits],
+        threads: &[&ThreadWaits],
         watched_max_ns: u64,
         resolution: Duration,
     ) -> (Waits, Histogram<u64>) {
         let mut all = empty_histogram();
         for thread in threads {
-            all.add(&thread.histogram).expect("all histograms have the same bounds");
+            merge(&mut all, &thread.histogram);
         }
-        let longest = |of: fn(&ThreadWaits) -> u64| threads.iter().map(of).max().unwrap_or(0);
+        let longest =
+            |of: fn(&ThreadWaits) -> u64| threads.iter().map(|t| of(t)).max().unwrap_or(0);
         let sampled_max_ns = longest(|thread| thread.longest_ns);
         // A bucket's upper end can lie beyond everything in it.
         let quantile = |q| all.value_at_quantile(q).min(sampled_max_ns);
@@ -225,7 +231,8 @@ mod tests {
         let millisecond = clock.ticks_in(std::time::Duration::from_millis(1));
         sampler.record(1_000, 1_000 + millisecond);
         sampler.record(1_000 + millisecond, 1_000 + 4 * millisecond);
-        let threads = [sampler.finish()];
+        let thread = sampler.finish();
+        let threads = [&thread];
         let (waits, _) = Waits::from_threads(&threads, 9_000_000, Duration::ZERO);
         assert_eq!(waits.max_ns, 9_000_000);
         let (waits, all) = Waits::from_threads(&threads, 0, Duration::ZERO);

@@ -34,7 +34,17 @@ fn path(dir: &Path, name: &str) -> String {
 fn list_names_scenarios_locks_and_suites() {
     let output = bench(&["--list"]);
     assert!(output.status.success());
-    for name in ["empty-loop", "many-32x1000", "mixed-64", "parking_lot-0.13", "5.6.2", "article"] {
+    for name in [
+        "empty-loop",
+        "many-32x1000",
+        "mixed-64",
+        "--kind rwlock",
+        "rw-32-95",
+        "parking_lot-0.13",
+        "5.6.2",
+        "0.8.23, no mutex",
+        "article",
+    ] {
         assert!(stdout(&output).contains(name), "{name} is missing");
     }
 }
@@ -50,6 +60,10 @@ fn wrong_names_end_with_2_and_the_right_names() {
         (["--secs", "0"], "not in 0.001..=3600"),
         (["--rounds", "0"], "not in 1..=1000"),
         (["--work-inside", "3"], "--suite"),
+        (["--kind", "semaphore"], "rwlock"),
+        (["--lock", "crossbeam-sharded"], "no mutex"),
+        (["--readers", "3"], "--suite"),
+        (["--scenario", "rw-8-99,mixed-2"], "one kind of lock"),
         (["--sweep", "spin=3"], "there are spin_ns"),
         (["--sweep", "fair_us=0"], "from 1 to 1000000"),
         (["--sweep", "spin_ns"], "PARAM=VALUE"),
@@ -165,15 +179,10 @@ fn headings(picture: &str) -> Vec<&str> {
 
 #[test]
 fn swept_settings_are_locks_of_their_own_everywhere() {
-    let dir = tempfile::tempdir().unwrap();
-    let [json, html, svg] = ["x.json", "x.html", "x.svg"].map(|name| path(dir.path(), name));
     let run = ["--scenario", "mixed-2,long-8", "--secs", "0.02", "--rounds", "2"];
     let swept = ["--sweep", "spin_ns=0,3000", "--sweep", "fair_us=7", "--lock", "std"];
-    let files = ["--json", &json, "--html", &html, "--scatter", &svg];
-    let output = bench(&[&run[..], &swept, &files].concat());
-    assert!(output.status.success(), "{}", stderr(&output));
+    let Written { stdout, report, page, picture } = written(&[&run[..], &swept].concat());
     let names = ["parkade spin_ns=0 fair_us=7", "parkade spin_ns=3000 fair_us=7"];
-    let report: Value = serde_json::from_str(&std::fs::read_to_string(&json).unwrap()).unwrap();
     let subjects = |of: &Value, name: &str| -> Vec<String> {
         let all = of.as_array().unwrap().iter();
         all.map(|one| one[name].as_str().unwrap().to_owned()).collect()
@@ -183,14 +192,71 @@ fn swept_settings_are_locks_of_their_own_everywhere() {
     for scenario in report["scenarios"].as_array().unwrap() {
         assert_eq!(subjects(&scenario["cells"], "subject"), [names[0], names[1], "std"]);
     }
-    let (page, picture) =
-        (std::fs::read_to_string(&html).unwrap(), std::fs::read_to_string(&svg).unwrap());
     for name in names {
-        for (what, text) in [("table", &stdout(&output)), ("page", &page), ("picture", &picture)] {
+        for (what, text) in [("table", &stdout), ("page", &page), ("picture", &picture)] {
             assert!(text.contains(name), "{name} is not in the {what}");
         }
     }
-    assert!(stdout(&output).contains("The settings side by side"), "{}", stdout(&output));
+    assert!(stdout.contains("The settings side by side"), "{stdout}");
+}
+
+#[test]
+fn readers_and_writers_are_shown_apart_everywhere() {
+    let run = ["--scenario", "rw-empty-read,rw-1-50,rw-2-100,rw-8-90", "--secs", "0.02"];
+    let more = ["--rounds", "2", "--noise", "--lock", "parkade,std,sharded,pthread"];
+    let Written { stdout, report, page, picture } = written(&[&run[..], &more].concat());
+    assert_eq!(report["kind"], "rwlock");
+    for scenario in report["scenarios"].as_array().unwrap() {
+        let cells = scenario["cells"].as_array().unwrap();
+        let names: Vec<_> = cells.iter().map(|cell| cell["subject"].as_str().unwrap()).collect();
+        assert_eq!(names, ["parkade", "std", "crossbeam-sharded", "pthread"]);
+        for round in cells.iter().flat_map(|cell| cell["rounds"].as_array().unwrap()) {
+            let side = |name: &str| round["sides"][name]["ops"].as_u64();
+            assert_eq!(
+                side("read").unwrap_or(0) + side("write").unwrap_or(0),
+                round["ops"].as_u64().unwrap()
+            );
+            let name = scenario["name"].as_str().unwrap();
+            assert_eq!(side("write").is_some(), ["rw-1-50", "rw-8-90"].contains(&name), "{name}");
+            let wait = |name: &str| round["sides"][name]["waits"]["max_ns"].is_u64();
+            assert_eq!([wait("read"), wait("write")], [name == "rw-8-90"; 2], "{name}");
+        }
+    }
+    let results = report["verdicts"][0]["results"].as_array().unwrap();
+    let marks: Vec<_> = results.iter().map(|result| &result["mark"]["throughput"]).collect();
+    assert_eq!(marks, [4.0, 5.0, 1.0]);
+    for column in ["reads/s", "writes/s", "read wait p99", "write wait p99", "the writers'"] {
+        assert!(stdout.contains(column), "{column} is not in {stdout}");
+    }
+    for chart in ["Waits of readers", "Waits of writers", "longest wait of writers"] {
+        assert!(page.contains(chart), "{chart} is not in the page");
+    }
+    assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
+    assert_eq!(headings(&picture), ["rw-8-90"]);
+    assert!(picture.contains("longest wait of writers"));
+}
+
+/// What a run says and writes.
+struct Written {
+    stdout: String,
+    report: Value,
+    page: String,
+    picture: String,
+}
+
+fn written(args: &[&str]) -> Written {
+    let dir = tempfile::tempdir().unwrap();
+    let [json, html, svg] = ["x.json", "x.html", "x.svg"].map(|name| path(dir.path(), name));
+    let files = ["--json", &json, "--html", &html, "--scatter", &svg];
+    let output = bench(&[args, &files].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = |file| std::fs::read_to_string(file).unwrap();
+    Written {
+        stdout: stdout(&output),
+        report: serde_json::from_str(&text(&json)).unwrap(),
+        page: text(&html),
+        picture: text(&svg),
+    }
 }
 
 #[test]
@@ -221,6 +287,12 @@ fn suites_speak_their_own_units() {
         "pl-0.12,std",
     ]);
     assert!(stdout(&parking_lot).contains(" kHz"), "{}", stderr(&parking_lot));
+    let sides = ["--suite", "parking-lot", "--readers", "0:2:2", "--writers", "1"];
+    let short = ["--secs", "0.02", "--rounds", "1", "--lock", "pl-0.12,sharded"];
+    let sides = bench(&[&sides[..], &short].concat());
+    for words in ["3 threads: 1 write, 2 read", "1 write, 0 read", "all writers", " kHz"] {
+        assert!(stdout(&sides).contains(words), "{words}: {}", stderr(&sides));
+    }
     let lock_bench = bench(&["--suite", "lock-bench", "--threads", "2", "--rounds", "1"]);
     assert!(stdout(&lock_bench).contains("many-2x64"), "{}", stderr(&lock_bench));
     assert!(stdout(&lock_bench).contains(" ms"));

@@ -15,6 +15,20 @@ pub use loom::{
 
 pub use crate::abort::AbortOnUnwind;
 
+/// Asks for the cache line of `value`, which is about to be changed. Where two threads count themselves as
+/// readers of one lock in turn (rw-2-99) it is worth a seventh of their speed (docs/decisions/0006).
+#[inline(always)]
+pub fn prefetch<T>(value: &T) {
+    #[cfg(all(target_arch = "x86_64", not(loom)))]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 has the instruction, and it may be given any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(loom))))]
+    let _ = value;
+}
+
 /// One ordering that matters: an entry of a crate's ledger, made by [`orderings!`](crate::orderings).
 #[derive(Debug, Clone, Copy)]
 pub struct Edge {

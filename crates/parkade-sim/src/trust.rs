@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use parkade_bench::scenario::{self, Role, Scenario, Shape};
+use parkade_bench::subject::LockKind;
+use parkade_bench::suites::parking_lot::Crew;
 use parkade_bench::suites::{lock_bench, parking_lot};
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +129,7 @@ pub fn compare(
     seed: u64,
     mut step: impl FnMut(&str),
 ) -> Vec<Comparison> {
-    let judged = scenario::catalogue()
+    let judged = scenario::catalogue(LockKind::Mutex)
         .into_iter()
         .filter(|scenario| scenario.role != Role::Cost && scenario.threads > 1);
     let mut all = Vec::new();
@@ -337,7 +339,7 @@ impl Published {
         match self.bench {
             Bench::ParkingLot => {
                 let knobs = parking_lot::Knobs {
-                    threads: vec![self.threads],
+                    crews: vec![Crew::Alike(self.threads)],
                     inside: vec![5],
                     outside: vec![5],
                 };

@@ -70,6 +70,10 @@ fn duration(time: Duration) -> Ps {
 
 impl Workload {
     /// A scenario of the benchmark on a machine.
+    ///
+    /// # Panics
+    ///
+    /// If it is one of reader-writer locks, of which there is no model.
     #[must_use]
     pub fn of(scenario: &Scenario, costs: &Costs) -> Workload {
         let steps = |count: u32, step: f64| ps(f64::from(count) * step);
@@ -116,6 +120,7 @@ impl Workload {
             Shape::Float { inside, outside } => {
                 busy(steps(inside, costs.float_step), steps(outside, costs.float_step))
             }
+            Shape::Rw(_) => panic!("{}: only mutexes are simulated", scenario.name),
         };
         let mut roles = vec![each; scenario.threads as usize];
         if let (Some(hog), Some(first)) = (hog, roles.first_mut()) {

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 
 use crate::clock::Clock;
-use crate::report::{Hog, Round};
-use crate::scenario::{Sampling, Scenario, Shape};
-use crate::subject::{Subject, SubjectId};
-use crate::waits::{Waits, empty_histogram};
-use crate::with_subject;
+use crate::report::{Hog, Round, Side};
+use crate::scenario::{Part, RwShape, Sampling, Scenario, Shape};
+use crate::sides::{Access, Sides};
+use crate::subject::{RwSubject, Subject, SubjectId};
+use crate::waits::{ThreadWaits, Waits};
+use crate::{with_rw_subject, with_subject};
 use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
@@ -41,8 +42,8 @@ pub struct Limits {
 pub struct Measured {
     /// The figures.
     pub round: Round,
-    /// All timed waits, to be merged over rounds.
-    pub waits: Histogram<u64>,
+    /// All timed waits, to be merged over rounds. A mutex is only written.
+    pub waits: Sides<Histogram<u64>>,
     /// Whether every thread has done its operations; without a limit on them, never.
     pub completion: Completion,
 }
@@ -58,7 +59,12 @@ pub enum Completion {
 
 /// Runs `scenario` on `subject`.
 pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measured {
-    with_subject!(subject, S => measure_as::<S>(scenario, limits))
+    match scenario.shape {
+        Shape::Rw(shape) => {
+            with_rw_subject!(subject, S => measure_rw_as::<S>(scenario, shape, limits))
+        }
+        _ => with_subject!(subject, S => measure_as::<S>(scenario, limits)),
+    }
 }
 
 /// What the threads of a run share besides the locks.
@@ -87,18 +93,43 @@ impl Stage {
 
 /// As [`measure`], for a subject known to the compiler.
 pub(crate) fn measure_as<S: Subject>(scenario: &Scenario, limits: Limits) -> Measured {
+    run(scenario, limits, S::new, |worker, locks| worker.work::<S>(scenario, locks))
+}
+
+/// As [`measure_as`], for reader-writer locks.
+fn measure_rw_as<S: RwSubject>(scenario: &Scenario, shape: RwShape, limits: Limits) -> Measured {
+    run(scenario, limits, S::new, |worker, locks| {
+        worker.work_rw::<S>(shape, scenario.sampling(), locks)
+    })
+}
+
+/// What a lock protects at first.
+fn first_value(shape: Shape) -> u64 {
+    match shape {
+        // Readers multiply by it, and a number that small would take the processor much longer.
+        Shape::Rw(RwShape::Apart { .. }) => 1.0_f64.to_bits(),
+        _ => 1,
+    }
+}
+
+fn run<L: Send + Sync>(
+    scenario: &Scenario,
+    limits: Limits,
+    new: fn(u64) -> L,
+    work: impl Fn(Worker<'_>, &[Padded<L>]) -> Outcome + Sync,
+) -> Measured {
     let clock = Clock::get();
     let count = match scenario.shape {
         Shape::Many { locks } => locks,
         _ => 1,
     };
-    let locks: Vec<_> = (0..count).map(|_| Padded(S::new(1))).collect();
+    let locks: Vec<_> = (0..count).map(|_| Padded(new(first_value(scenario.shape)))).collect();
     let stage = Stage::new(scenario.threads);
     let ready = Barrier::new(scenario.threads as usize + 1);
     let (outcomes, watched_ns, stopped) = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..scenario.threads)
             .map(|index| {
-                let (stage, ready, locks) = (&stage, &ready, &locks);
+                let (stage, ready, locks, work) = (&stage, &ready, &locks, &work);
                 scope.spawn(move || {
                     let worker = Worker::new(scenario, limits, stage, index);
                     ready.wait();
@@ -108,7 +139,7 @@ pub(crate) fn measure_as<S: Subject>(scenario: &Scenario, limits: Limits) -> Mea
                         std::thread::yield_now();
                     }
                     stage.begun.0.store(true, Ordering::Relaxed);
-                    let outcome = worker.work::<S>(scenario, locks);
+                    let outcome = work(worker, locks);
                     stage.running.0.fetch_sub(1, Ordering::Release);
                     outcome
                 })
@@ -133,12 +164,13 @@ pub(crate) fn measure_as<S: Subject>(scenario: &Scenario, limits: Limits) -> Mea
 }
 
 /// Sleeps until the time is up or all threads have finished, looking now and then who is inside
-/// which lock call. Returns the longest time for which a thread was seen inside the same call.
-fn watch(stage: &Stage, sampling: Sampling, time: Duration) -> u64 {
+/// which lock call. Returns the longest time for which a thread was seen inside the same call, for
+/// reading and for writing.
+fn watch(stage: &Stage, sampling: Sampling, time: Duration) -> Sides<u64> {
     let clock = Clock::get();
     let begin = Instant::now();
     let mut seen: Vec<(u64, u64)> = vec![(0, 0); stage.desks.len()];
-    let mut longest = 0;
+    let mut longest = Sides::default();
     loop {
         let left = time.saturating_sub(begin.elapsed());
         if left.is_zero() || stage.running.0.load(Ordering::Acquire) == 0 {
@@ -158,8 +190,9 @@ fn watch(stage: &Stage, sampling: Sampling, time: Duration) -> u64 {
         for (phase, (last, since)) in phases.into_iter().zip(&mut seen) {
             if phase != *last {
                 (*last, *since) = (phase, after);
-            } else if worker::is_waiting(phase) {
-                longest = longest.max(clock.ns_between(*since, before));
+            } else if let Some(access) = worker::waits_for(phase) {
+                let longest: &mut u64 = longest.of_mut(access);
+                *longest = (*longest).max(clock.ns_between(*since, before));
             }
         }
     }
@@ -176,8 +209,8 @@ fn resolution(scenario: &Scenario) -> Duration {
 fn collect(
     scenario: &Scenario,
     limits: Limits,
-    outcomes: Vec<Outcome>,
-    watched_ns: u64,
+    mut outcomes: Vec<Outcome>,
+    watched_ns: Sides<u64>,
     stopped: u64,
 ) -> Measured {
     let clock = Clock::get();
@@ -196,19 +229,22 @@ fn collect(
     let per_thread: Vec<u64> =
         outcomes.iter().skip(usize::from(has_hog)).map(|outcome| outcome.ops).collect();
     let usage: Option<Vec<_>> = outcomes.iter().map(|outcome| outcome.usage).collect();
-    let (waits, histogram) = match scenario.sampling() {
-        Sampling::Off => (None, empty_histogram()),
-        _ => {
-            let mut threads: Vec<_> = outcomes.into_iter().map(|outcome| outcome.waits).collect();
-            if has_hog {
-                // All of its waits are timed, few of its victims': together they would give a
-                // distribution of nothing. Its longest wait counts as everybody's does.
-                threads[0].histogram.reset();
-            }
-            let (waits, histogram) =
-                Waits::from_threads(&threads, watched_ns, resolution(scenario));
-            (Some(waits), histogram)
-        }
+    if has_hog {
+        // All of its waits are timed, few of its victims': together they would give a
+        // distribution of nothing. Its longest wait counts as everybody's does.
+        outcomes[0].waits.write.histogram.reset();
+    }
+    let timed = scenario.sampling() != Sampling::Off;
+    let side = |access: Access| {
+        let threads: Vec<&ThreadWaits> = outcomes.iter().map(|o| o.waits.of(access)).collect();
+        Waits::from_threads(&threads, *watched_ns.of(access), resolution(scenario))
+    };
+    let (read, write) = (side(Access::Read), side(Access::Write));
+    let all = || {
+        let threads: Vec<&ThreadWaits> =
+            outcomes.iter().flat_map(|o| [&o.waits.read, &o.waits.write]).collect();
+        let watched_ns = watched_ns.read.max(watched_ns.write);
+        Waits::from_threads(&threads, watched_ns, resolution(scenario)).0
     };
     let round = Round {
         secs: clock.ns_between(begin, end).max(1) as f64 / 1e9,
@@ -217,10 +253,34 @@ fn collect(
         hog,
         cpu_secs: usage.as_ref().map(|all| all.iter().map(|u| u.cpu.as_secs_f64()).sum()),
         context_switches: usage.map(|all| all.iter().map(|u| u.context_switches).sum()),
-        waits,
+        waits: timed.then(all),
+        sides: Sides {
+            read: side_of(scenario, Access::Read, &outcomes, timed.then_some(read.0)),
+            write: side_of(scenario, Access::Write, &outcomes, timed.then_some(write.0)),
+        },
     };
+    let waits = Sides { read: read.1, write: write.1 };
     let completion = if done { Completion::AllOps } else { Completion::TimeIsUp };
-    Measured { round, waits: histogram, completion }
+    Measured { round, waits, completion }
+}
+
+/// What the readers did, or the writers; `None` where there are none, or no such distinction.
+fn side_of(
+    scenario: &Scenario,
+    access: Access,
+    outcomes: &[Outcome],
+    waits: Option<Waits>,
+) -> Option<Side> {
+    let Shape::Rw(shape) = scenario.shape else {
+        return None;
+    };
+    let per_thread: Vec<u64> = (0..)
+        .zip(outcomes)
+        .filter(|(index, _)| *shape.takes_part(*index).of(access) == Part::Taken)
+        .map(|(_, outcome)| outcome.ops_of(access))
+        .collect();
+    let ops = per_thread.iter().sum();
+    (!per_thread.is_empty()).then_some(Side { ops, per_thread, waits })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use crate::scenario;
+use crate::subject::LockKind;
 
 fn limits(millis: u64) -> Limits {
     Limits { time: Duration::from_millis(millis), ops_per_thread: None, seed: 1 }
@@ -9,7 +10,7 @@ fn limits(millis: u64) -> Limits {
 fn every_shape_counts_operations_of_every_subject() {
     for name in ["empty-loop", "uncontended", "mixed-2", "many-32x64", "burst-8"] {
         let scenario = scenario::find(name).unwrap();
-        for &subject in SubjectId::ALL {
+        for subject in LockKind::Mutex.subjects() {
             let measured = measure(&scenario, subject, limits(10));
             let round = &measured.round;
             assert!(round.ops > 0, "{name} {subject}");
@@ -56,4 +57,105 @@ fn a_starved_thread_is_seen_by_the_watcher() {
     let waits = measure(&scenario, SubjectId::ParkingLot012, limits(100)).round.waits.unwrap();
     assert!(waits.watched_max_ns > 10_000_000, "{waits:?}");
     assert!(waits.max_ns >= waits.watched_max_ns);
+}
+
+fn of_rw(name: &str, subject: SubjectId, millis: u64) -> Round {
+    measure(&scenario::find(name).unwrap(), subject, limits(millis)).round
+}
+
+#[test]
+fn reads_and_writes_of_every_subject_add_up() {
+    for (name, reads, writes) in [
+        ("rw-empty-read", true, false),
+        ("rw-empty-write", false, true),
+        ("rw-1-100", true, false),
+        ("rw-1-50", true, true),
+        ("rw-2-100", true, false),
+        ("rw-2-0", false, true),
+        ("rw-8-90", true, true),
+    ] {
+        for subject in LockKind::Rwlock.subjects() {
+            let round = of_rw(name, subject, 10);
+            let Sides { read, write } = &round.sides;
+            assert_eq!((read.is_some(), write.is_some()), (reads, writes), "{name} {subject}");
+            let sides: Vec<&Side> = read.iter().chain(write).collect();
+            assert_eq!(sides.iter().map(|side| side.ops).sum::<u64>(), round.ops);
+            for (thread, &ops) in round.per_thread.iter().enumerate() {
+                let by_side = sides.iter().map(|side| side.per_thread[thread]);
+                assert_eq!(by_side.sum::<u64>(), ops, "{name} {subject}");
+            }
+            let nobody_waits = round.per_thread.len() == 1 || !writes;
+            let timed = sides.iter().map(|s| s.waits.as_ref()).chain([round.waits.as_ref()]);
+            assert!(
+                timed.into_iter().all(|waits| waits.is_none() == nobody_waits),
+                "{name} {subject}"
+            );
+            assert!(round.ops > 0, "{name} {subject}");
+        }
+    }
+}
+
+#[test]
+fn a_mutex_has_no_sides() {
+    let measured = measure(&scenario::find("mixed-2").unwrap(), SubjectId::Std, limits(5));
+    assert!(measured.round.sides.is_empty());
+    assert!(measured.waits.read.is_empty() && !measured.waits.write.is_empty());
+}
+
+#[test]
+fn reads_are_as_many_as_the_name_says() {
+    for (name, part) in [("rw-1-50", 0.5), ("rw-1-90", 0.9), ("rw-1-99", 0.99)] {
+        let round = of_rw(name, SubjectId::ParkingLot012, 20);
+        let reads = round.sides.read.unwrap().ops as f64 / round.ops as f64;
+        assert!((reads - part).abs() < 0.02, "{name}: {reads}");
+    }
+}
+
+/// A scenario of its own.
+fn rw(threads: u32, shape: RwShape) -> Scenario {
+    let (name, role) = ("rw".into(), scenario::Role::Custom);
+    Scenario { name, threads, shape: Shape::Rw(shape), role }
+}
+
+#[test]
+fn readers_and_writers_apart_are_counted_apart() {
+    let shape = RwShape::Apart { writers: 1, inside: 5, outside: 5 };
+    for subject in LockKind::Rwlock.subjects() {
+        // Until all have had their turn.
+        let limits = Limits { ops_per_thread: Some(50), ..limits(20_000) };
+        let measured = measure(&rw(3, shape), subject, limits);
+        assert_eq!(measured.completion, Completion::AllOps, "{subject}");
+        let Sides { read, write } = measured.round.sides;
+        assert_eq!(read.unwrap().per_thread, [50, 50], "{subject}");
+        assert_eq!(write.unwrap().per_thread, [50], "{subject}");
+    }
+}
+
+#[test]
+fn each_side_has_its_own_waits() {
+    // A reader and a writer, both with sections of milliseconds: whoever waits, waits for long.
+    let shape = RwShape::Mixed { read_percent: 50, inside: 5_000_000 };
+    let limits = Limits { ops_per_thread: Some(4), ..limits(60_000) };
+    let measured = measure(&rw(2, shape), SubjectId::ParkingLot012, limits);
+    let round = measured.round;
+    let (read, write) = (round.sides.read.unwrap(), round.sides.write.unwrap());
+    let (all, read, write) = (round.waits.unwrap(), read.waits.unwrap(), write.waits.unwrap());
+    assert_eq!(all.samples, read.samples + write.samples);
+    assert_eq!(all.max_ns, read.max_ns.max(write.max_ns));
+    assert_eq!(measured.waits.read.len(), read.samples);
+    assert_eq!(measured.waits.write.len(), write.samples);
+    // Two threads of four operations: at least one of them writes, and somebody waits for it.
+    assert!(all.max_ns > 1_000_000, "{all:?}");
+}
+
+#[test]
+fn a_desk_tells_whom_it_waits_for() {
+    use super::worker::{granted, waiting, waits_for};
+    for op in [0, 1, 7] {
+        for access in Access::ALL {
+            assert_eq!(waits_for(waiting(op, access)), Some(access));
+            assert_ne!(granted(op), waiting(op + 1, access));
+        }
+        assert_eq!(waits_for(granted(op)), None);
+    }
 }

@@ -1,33 +1,31 @@
 use super::*;
 use crate::report::Hog;
+use crate::report::samples::{self, cell, side};
 use crate::scenario::Role;
+
+fn waits(max_ns: u64) -> Option<Waits> {
+    Some(Waits {
+        samples: 10,
+        mean_ns: 1.0,
+        stddev_ns: 1.0,
+        p50_ns: 1,
+        p99_ns: 2,
+        p999_ns: 3,
+        max_ns,
+        sampled_max_ns: max_ns,
+        watched_max_ns: 0,
+        gap_max_ns: max_ns,
+        resolution_ns: 0,
+    })
+}
 
 fn round(per_thread: &[u64], max_ns: u64) -> Round {
     Round {
-        secs: 1.0,
-        ops: per_thread.iter().sum(),
-        per_thread: per_thread.to_vec(),
-        hog: None,
         cpu_secs: Some(2.0),
         context_switches: Some(10),
-        waits: Some(Waits {
-            samples: 10,
-            mean_ns: 1.0,
-            stddev_ns: 1.0,
-            p50_ns: 1,
-            p99_ns: 2,
-            p999_ns: 3,
-            max_ns,
-            sampled_max_ns: max_ns,
-            watched_max_ns: 0,
-            gap_max_ns: max_ns,
-            resolution_ns: 0,
-        }),
+        waits: waits(max_ns),
+        ..samples::round(1.0, per_thread)
     }
-}
-
-fn cell(subject: impl Into<Variant>, rounds: Vec<Round>) -> Cell {
-    Cell { subject: subject.into(), rounds, wait_quantiles: Vec::new() }
 }
 
 fn scenario(name: &str, cells: Vec<Cell>) -> ScenarioReport {
@@ -347,4 +345,58 @@ fn means_are_over_the_same_scenarios_for_all_settings() {
     assert_eq!(means, [(2.0, 1), (3.0, 1)]);
     assert!(verdicts[0].throughput_missed().is_empty());
     assert_eq!(verdicts[1].throughput_missed(), ["hog-6"]);
+}
+
+/// A round of a reader-writer lock with one thread that reads and writes.
+fn sided(reads: u64, writes: u64, longest_read_ns: u64, longest_write_ns: u64) -> Round {
+    Round {
+        sides: Sides {
+            read: Some(side(&[reads], waits(longest_read_ns))),
+            write: Some(side(&[writes], waits(longest_write_ns))),
+        },
+        ..round(&[reads + writes], longest_read_ns.max(longest_write_ns))
+    }
+}
+
+#[test]
+fn readers_and_writers_are_summed_up_apart_and_the_writers_waits_compared() {
+    let report = scenario(
+        "rw-8-90",
+        vec![
+            cell(SubjectId::Parkade, vec![sided(108, 12, 900, 50), sided(90, 10, 700, 30)]),
+            cell(SubjectId::Std, vec![sided(90, 10, 5, 100), sided(90, 10, 5, 100)]),
+            cell(SubjectId::Usync, vec![sided(80, 9, 1, 1000), sided(80, 9, 1, 1000)]),
+        ],
+    );
+    let summary = ScenarioSummary::of(&report);
+    let ours = summary.cell(SubjectId::Parkade).unwrap();
+    let sides = (ours.sides.read.unwrap(), ours.sides.write.unwrap());
+    assert_eq!((sides.0.ops_per_sec, sides.1.ops_per_sec), (99.0, 11.0));
+    assert_eq!((sides.1.slowest, sides.1.fastest), (11.0, 11.0));
+    assert_eq!((sides.0.waits.unwrap().max, sides.1.waits.unwrap().max), (800.0, 40.0));
+    // By the readers' waits it would be usync.
+    assert_eq!(summary.fairest_rival, Some(SubjectId::Std));
+    assert_eq!(wait_ratio(&summary), Some(0.4));
+    assert!(verdict(&[report]).results[0].wait_reached());
+}
+
+#[test]
+fn reader_writer_locks_have_a_mean_of_their_own() {
+    let pair = |name: &str, ours: u64, theirs: u64| {
+        let cells = [(SubjectId::Parkade, ours), (SubjectId::Std, theirs)];
+        let cells = cells.map(|(subject, ops)| cell(subject, vec![sided(ops, ops, 1, 1)]));
+        scenario(name, cells.into())
+    };
+    let verdict = verdict(&[
+        pair("rw-empty-read", 400, 100),
+        pair("rw-2-100", 499, 100),
+        pair("rw-8-0", 99, 100),
+        pair("rw-2-99", 115, 100),
+        pair("rw-8-95", 1, 100),
+    ]);
+    assert_eq!(verdict.results.len(), 4);
+    assert_eq!(verdict.throughput_missed(), ["rw-2-100", "rw-8-0"]);
+    let throughput = verdict.overall(Measure::Throughput).unwrap();
+    assert_eq!((throughput.mark, throughput.scenarios), (Some(1.2), 1));
+    assert_eq!(verdict.overall(Measure::Cpu).unwrap().mark, None);
 }

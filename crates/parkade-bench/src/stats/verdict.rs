@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{ScenarioSummary, geometric_mean};
 use crate::report::ScenarioReport;
 use crate::scenario::{Mark, Role};
-use crate::subject::SubjectId;
+use crate::subject::{LockKind, SubjectId};
 use crate::variant::Variant;
 
 /// How Parkade did, with one set of settings.
@@ -32,7 +32,7 @@ pub struct MarkResult {
     pub throughput: f64,
     /// Who that is.
     pub best_rival: SubjectId,
-    /// Longest wait in parts of the fairest rival's.
+    /// Longest wait in parts of the fairest rival's, the writers' if there are writers.
     pub wait: Option<f64>,
     /// Who that is.
     pub fairest_rival: Option<SubjectId>,
@@ -112,13 +112,14 @@ impl Measure {
         }
     }
 
-    /// What has to be reached, or kept to.
-    pub fn mark(self) -> Option<f64> {
-        match self {
-            Measure::Throughput => Some(1.1),
-            Measure::Cpu | Measure::Switches => Some(1.0),
-            Measure::CpuLeast => None,
-            Measure::Spread => Some(0.1),
+    /// What has to be reached, or kept to, by a lock of this kind.
+    fn mark(self, kind: LockKind) -> Option<f64> {
+        match (self, kind) {
+            (Measure::Throughput, LockKind::Mutex) => Some(1.1),
+            (Measure::Throughput, LockKind::Rwlock) => Some(1.2),
+            (Measure::Cpu | Measure::Switches, LockKind::Mutex) => Some(1.0),
+            (Measure::Cpu | Measure::Switches, LockKind::Rwlock) | (Measure::CpuLeast, _) => None,
+            (Measure::Spread, _) => Some(0.1),
         }
     }
 
@@ -142,7 +143,7 @@ impl Measure {
         matches!(self, Measure::Throughput | Measure::Cpu | Measure::CpuLeast)
     }
 
-    fn over(self, results: &[MarkResult], starving: &[&str]) -> Option<Overall> {
+    fn over(self, results: &[MarkResult], kind: LockKind, starving: &[&str]) -> Option<Overall> {
         let bought =
             |r: &&MarkResult| self.is_bought_by_starving() && starving.contains(&&*r.scenario);
         let judged = results.iter().filter(|r| r.role == Role::Mark && !bought(r));
@@ -156,7 +157,7 @@ impl Measure {
             Measure::Spread => worst_value,
             _ => geometric_mean(&values)?,
         };
-        let mark = self.mark();
+        let mark = self.mark(kind);
         let reached = mark.is_none_or(|m| if self.is_gain() { value >= m } else { value <= m });
         let scenarios = values.len();
         Some(Overall {
@@ -184,11 +185,12 @@ impl MarkResult {
 }
 
 impl Verdict {
-    /// Judges a run, once for each set of Parkade's settings in it. Nothing, if nothing in it can
+    /// Judges a run with one kind of lock, once for each set of Parkade's settings in it. Nothing, if nothing in it can
     /// be judged.
     pub fn all(scenarios: &[ScenarioReport]) -> Vec<Verdict> {
         let summaries: Vec<ScenarioSummary> = scenarios.iter().map(ScenarioSummary::of).collect();
-        let Some(first) = summaries.first() else {
+        let (Some(first), Some(kind)) = (summaries.first(), scenarios.first().map(|s| s.kind))
+        else {
             return Vec::new();
         };
         let ours = first.cells.iter().map(|cell| &cell.subject).filter(|s| !s.is_rival());
@@ -205,8 +207,8 @@ impl Verdict {
             let judged = scenarios.iter().zip(&summaries);
             let results: Vec<MarkResult> =
                 judged.filter_map(|(report, summary)| judge(report, summary, subject)).collect();
-            let overall =
-                Measure::ALL.into_iter().filter_map(|m| m.over(&results, &starving)).collect();
+            let over = |measure: Measure| measure.over(&results, kind, &starving);
+            let overall = Measure::ALL.into_iter().filter_map(over).collect();
             let verdict = Verdict { subject: subject.clone(), results, overall };
             (!verdict.results.is_empty()).then_some(verdict)
         })

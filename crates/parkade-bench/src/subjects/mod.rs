@@ -3,13 +3,15 @@
 mod locks;
 #[cfg(unix)]
 mod pthread;
+mod rwlocks;
 
 pub use locks::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
 #[cfg(unix)]
 pub use pthread::Pthread;
+pub use rwlocks::CrossbeamSharded;
 
-/// Runs `$body` with `$subject` naming the type of the subject `$id`: the one place where a
-/// subject chosen at run time becomes a type.
+/// Runs `$body` with `$subject` naming the type of the subject `$id`, which has a mutex: the one
+/// place, with [`with_rw_subject`](crate::with_rw_subject), where a subject chosen at run time becomes a type.
 #[macro_export]
 macro_rules! with_subject {
     ($id:expr, $subject:ident => $body:expr) => {
@@ -45,6 +47,21 @@ macro_rules! with_subject {
             }
             #[cfg(not(unix))]
             $crate::subject::SubjectId::Pthread => unreachable!("not offered on this system"),
+            $crate::subject::SubjectId::CrossbeamSharded => unreachable!("it has no mutex"),
+        }
+    };
+}
+
+/// As [`with_subject`], for reader-writer locks.
+#[macro_export]
+macro_rules! with_rw_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::CrossbeamSharded => {
+                type $subject = $crate::subjects::CrossbeamSharded;
+                $body
+            }
+            other => $crate::with_subject!(other, $subject => $body),
         }
     };
 }
@@ -54,7 +71,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::subject::{Subject, SubjectId, TimedSubject};
+    use crate::subject::{LockKind, RwSubject, Subject, TimedSubject};
 
     fn excludes<S: Subject>() {
         let lock = S::new(0);
@@ -78,10 +95,60 @@ mod tests {
 
     #[test]
     fn every_subject_excludes() {
-        for &id in SubjectId::ALL {
+        for id in LockKind::Mutex.subjects() {
             with_subject!(id, S => {
-                assert_eq!(S::ID, id);
+                assert_eq!(<S as Subject>::ID, id);
                 excludes::<S>();
+            });
+        }
+    }
+
+    fn excludes_writers<S: RwSubject>() {
+        let lock = S::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let mut last = 0;
+                    for _ in 0..500 {
+                        S::write(&lock, |value| {
+                            let seen = *value;
+                            std::hint::black_box(&mut *value);
+                            *value = seen + 2;
+                        });
+                        let seen = S::read(&lock, |value| *value);
+                        // Its own write and those before it are there.
+                        assert!(seen >= last + 2, "{}: {seen} after {last}", S::ID);
+                        last = seen;
+                    }
+                });
+            }
+        });
+        assert_eq!(S::read(&lock, |value| *value), 3000, "{}", S::ID);
+    }
+
+    fn shares_reading<S: RwSubject>() {
+        let lock = S::new(7);
+        let other = |seen: fn(&S::Lock) -> Option<u64>| {
+            std::thread::scope(|scope| scope.spawn(|| seen(&lock)).join().unwrap())
+        };
+        let (read, write) = S::read(&lock, |_| {
+            (other(|lock| S::try_read(lock, |v| *v)), other(|lock| S::try_write(lock, |v| *v)))
+        });
+        assert_eq!((read, write), (Some(7), None), "{}", S::ID);
+        let (read, write) = S::write(&lock, |_| {
+            (other(|lock| S::try_read(lock, |v| *v)), other(|lock| S::try_write(lock, |v| *v)))
+        });
+        assert_eq!((read, write), (None, None), "{}", S::ID);
+        assert_eq!(S::try_write(&lock, |value| *value), Some(7), "{}", S::ID);
+    }
+
+    #[test]
+    fn every_rw_subject_excludes_writers_and_shares_reading() {
+        for id in LockKind::Rwlock.subjects() {
+            with_rw_subject!(id, S => {
+                assert_eq!(<S as RwSubject>::ID, id);
+                excludes_writers::<S>();
+                shares_reading::<S>();
             });
         }
     }

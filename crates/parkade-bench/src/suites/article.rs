@@ -94,19 +94,9 @@ mod tests {
 
     #[test]
     fn findings_compare_with_std() {
-        use crate::report::{Cell, Round};
-        let cell = |subject: Variant, per_thread: &[u64]| Cell {
-            subject,
-            rounds: vec![Round {
-                secs: 1.0,
-                ops: per_thread.iter().sum(),
-                per_thread: per_thread.to_vec(),
-                hog: None,
-                cpu_secs: None,
-                context_switches: None,
-                waits: None,
-            }],
-            wait_quantiles: Vec::new(),
+        use crate::report::samples::{self, round};
+        let cell = |subject: Variant, per_thread: &[u64]| {
+            samples::cell(subject, vec![round(1.0, per_thread)])
         };
         let swept = Variant::parkade(vec!["spin_ns=0".parse().unwrap()]);
         let cells = vec![

@@ -11,7 +11,7 @@ pub enum Suite {
     Article,
     /// matklad's lock-bench.
     LockBench,
-    /// parking_lot's own benchmark.
+    /// parking_lot's own benchmarks, of the mutex and of the reader-writer lock.
     ParkingLot,
 }
 
@@ -38,7 +38,7 @@ impl Suite {
                 "lock-bench: 32 threads of 10,000 operations on 2, 64 and 1000 locks, in ms"
             }
             Suite::ParkingLot => {
-                "parking_lot's own benchmark: work inside and outside, kHz per thread"
+                "parking_lot's own benchmarks: work inside and outside, kHz per thread"
             }
         }
     }

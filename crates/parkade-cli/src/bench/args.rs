@@ -6,23 +6,33 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, TypedValueParser};
 use parkade_bench::run::Plan;
-use parkade_bench::scenario::{self, Role, Scenario};
-use parkade_bench::subject::SubjectId;
+use parkade_bench::scenario::{self, Role, Sampling, Scenario};
+use parkade_bench::subject::{LockKind, SubjectId};
+use parkade_bench::suites::parking_lot::Crew;
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
 
 use super::sweep::{self, Sweep};
 use crate::parse;
 
-/// Measures Parkade's mutex and its rivals, interleaved round by round
+/// Measures Parkade's locks and their rivals, interleaved round by round
 ///
 /// Without arguments: every scenario of the mutex, 3 rounds of 0.25 s for each lock, about two
-/// minutes in all. For figures to quote use `--rounds 5 --secs 0.7` on an idle machine.
+/// minutes in all; with `--kind rwlock` those of the reader-writer lock. For figures to quote use
+/// `--rounds 5 --secs 0.7` on an idle machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Run only these scenarios (see --list)
+    /// The kind of lock [default: that of the scenarios named, else the mutex]
+    ///
+    /// In `rw-T-P` T threads draw at every operation whether they read (P percent) or write; the
+    /// work under the lock goes by T. Reads and writes are also shown apart, and the longest wait
+    /// that is compared is the writers'.
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub(crate) kind: Option<LockKind>,
+
+    /// Run only these scenarios, of one kind of lock (see --list)
     #[arg(long, value_name = "NAME", value_delimiter = ',', hide_possible_values = true)]
     #[arg(value_parser = scenarios())]
     pub(crate) scenario: Vec<Scenario>,
@@ -64,6 +74,9 @@ pub(crate) struct Args {
     pub(crate) noise: bool,
 
     /// Repeat a published benchmark with its own metrics instead
+    ///
+    /// parking-lot is two: with --readers, --writers or `--kind rwlock` it is the one of the
+    /// reader-writer lock, in which each thread either only reads or only writes.
     #[arg(long, value_name = "NAME", conflicts_with = "scenario", value_parser = suites())]
     pub(crate) suite: Option<Suite>,
 
@@ -74,6 +87,14 @@ pub(crate) struct Args {
     /// Steps without the lock, for `--suite parking-lot`: numbers and ranges [default: 5]
     #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
     pub(crate) work_outside: Vec<Range>,
+
+    /// Threads that only read, for `--suite parking-lot`: numbers and ranges [default: 1, 3, 7]
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
+    pub(crate) readers: Vec<Range>,
+
+    /// Threads that only write, for `--suite parking-lot`: numbers and ranges [default: 1]
+    #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
+    pub(crate) writers: Vec<Range>,
 
     /// Write all figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
@@ -86,8 +107,9 @@ pub(crate) struct Args {
     /// Draw throughput against the longest wait, a panel for each scenario, into this SVG file
     ///
     /// Throughput is in parts of the best rival's, and the larger a mark, the more processor time
-    /// an operation takes. Scenarios with a single thread have no waits and no panel. The same
-    /// picture is part of the report that --html writes.
+    /// an operation takes. Where there are readers too it is the writers' longest wait; scenarios
+    /// in which nobody waits (a single thread, readers alone) have no panel. The same picture is
+    /// part of the report that --html writes.
     #[arg(long, value_name = "FILE.svg", value_parser = svg_file)]
     pub(crate) scatter: Option<PathBuf>,
 
@@ -111,18 +133,26 @@ impl std::error::Error for Usage {}
 impl Args {
     /// What to run.
     pub(crate) fn plan(&self) -> Result<Plan, Usage> {
-        if self.suite != Some(Suite::ParkingLot) {
-            let knobs = [(&self.work_inside, "inside"), (&self.work_outside, "outside")];
-            if let Some((_, which)) = knobs.into_iter().find(|(given, _)| !given.is_empty()) {
-                return Err(Usage(format!("--work-{which} belongs to --suite parking-lot")));
-            }
+        let knobs = [
+            (&self.work_inside, "work-inside"),
+            (&self.work_outside, "work-outside"),
+            (&self.readers, "readers"),
+            (&self.writers, "writers"),
+        ];
+        let given = knobs.into_iter().find(|(given, _)| !given.is_empty());
+        if let Some((_, which)) = given.filter(|_| self.suite != Some(Suite::ParkingLot)) {
+            return Err(Usage(format!("--{which} belongs to --suite parking-lot")));
         }
+        let kind = self.kind()?;
         let scenarios = match self.suite {
-            None => self.scenarios()?,
-            Some(suite) => self.suite_scenarios(suite)?,
+            None => self.scenarios(kind)?,
+            Some(suite) => self.suite_scenarios(suite, kind)?,
         };
-        if self.scatter.is_some() && scenarios.iter().all(|scenario| scenario.threads == 1) {
-            return Err(Usage("--scatter: one thread alone waits for nobody".into()));
+        let waits = |scenario: &Scenario| scenario.sampling() != Sampling::Off;
+        if self.scatter.is_some() && !scenarios.iter().any(waits) {
+            return Err(Usage(
+                "--scatter: one thread alone waits for nobody, nor do readers".into(),
+            ));
         }
         let lock_bench = self.suite == Some(Suite::LockBench);
         let time = match (self.suite, self.quick) {
@@ -138,7 +168,7 @@ impl Args {
         };
         Ok(Plan {
             scenarios,
-            subjects: self.subjects()?,
+            subjects: self.subjects(kind)?,
             time: self.secs.unwrap_or(time),
             ops_per_thread: lock_bench.then_some(lock_bench::OPS_PER_THREAD),
             rounds: self.rounds.unwrap_or(rounds),
@@ -146,7 +176,29 @@ impl Args {
         })
     }
 
-    fn suite_scenarios(&self, suite: Suite) -> Result<Vec<Scenario>, Usage> {
+    /// The kind of lock: what is asked for, or what goes with everything else.
+    fn kind(&self) -> Result<LockKind, Usage> {
+        let sides = !(self.readers.is_empty() && self.writers.is_empty());
+        let implied = match self.suite {
+            Some(Suite::ParkingLot) if sides => Some((LockKind::Rwlock, "readers and writers")),
+            Some(Suite::ParkingLot) => None,
+            Some(suite) => Some((LockKind::Mutex, suite.name())),
+            None => self.scenario.first().map(|scenario| (scenario.kind(), &*scenario.name)),
+        };
+        let Some((kind, because)) = implied else {
+            return Ok(self.kind.unwrap_or_default());
+        };
+        let asked = self.kind.map(|kind| (kind, "--kind"));
+        let others = self.scenario.iter().map(|scenario| (scenario.kind(), &*scenario.name));
+        match others.chain(asked).find(|(other, _)| *other != kind) {
+            None => Ok(kind),
+            Some((other, why)) => Err(Usage(format!(
+                "a run is of one kind of lock: {because} want a {kind}, {why} a {other}"
+            ))),
+        }
+    }
+
+    fn suite_scenarios(&self, suite: Suite, kind: LockKind) -> Result<Vec<Scenario>, Usage> {
         let threads = numbers("--threads", &self.threads, 1..=MOST_THREADS)?;
         match suite {
             Suite::Article if threads.is_empty() => Ok(article::scenarios()),
@@ -154,14 +206,11 @@ impl Args {
             Suite::LockBench if threads.is_empty() => Ok(lock_bench::scenarios(32)),
             Suite::LockBench => Ok(threads.into_iter().flat_map(lock_bench::scenarios).collect()),
             Suite::ParkingLot => {
-                let or = |given: Vec<u32>, default: &[u32]| {
-                    if given.is_empty() { default.to_vec() } else { given }
-                };
                 let steps = 0..=MOST_STEPS;
                 let inside = numbers("--work-inside", &self.work_inside, steps.clone())?;
                 let outside = numbers("--work-outside", &self.work_outside, steps)?;
                 Ok(parking_lot::scenarios(&parking_lot::Knobs {
-                    threads: or(threads, &[1, 2, 3, 4, 8, 16]),
+                    crews: self.crews(threads, kind)?,
                     inside: or(inside, &[5]),
                     outside: or(outside, &[5]),
                 }))
@@ -169,11 +218,27 @@ impl Args {
         }
     }
 
-    fn scenarios(&self) -> Result<Vec<Scenario>, Usage> {
+    fn crews(&self, threads: Vec<u32>, kind: LockKind) -> Result<Vec<Crew>, Usage> {
+        if kind == LockKind::Mutex {
+            return Ok(or(threads, &[1, 2, 3, 4, 8, 16]).into_iter().map(Crew::Alike).collect());
+        }
+        if !threads.is_empty() {
+            return Err(Usage("--threads: here they are --readers and --writers".into()));
+        }
+        let readers = numbers("--readers", &self.readers, 0..=MOST_THREADS)?;
+        let writers = numbers("--writers", &self.writers, 0..=MOST_THREADS)?;
+        let crews = Crew::sides(&or(readers, &[1, 3, 7]), &or(writers, &[1]));
+        if crews.is_empty() {
+            return Err(Usage("--readers and --writers: nobody is left".into()));
+        }
+        Ok(crews)
+    }
+
+    fn scenarios(&self, kind: LockKind) -> Result<Vec<Scenario>, Usage> {
         let mut chosen = self.scenario.clone();
         if chosen.is_empty() {
             let wanted = |s: &Scenario| !(self.quick && s.role == Role::Scaling);
-            chosen = scenario::catalogue().into_iter().filter(wanted).collect();
+            chosen = scenario::catalogue(kind).into_iter().filter(wanted).collect();
         }
         if !self.threads.is_empty() {
             let threads = numbers("--threads", &self.threads, 1..=MOST_THREADS)?;
@@ -195,9 +260,12 @@ impl Args {
         Ok(once)
     }
 
-    fn subjects(&self) -> Result<Vec<Variant>, Usage> {
+    fn subjects(&self, kind: LockKind) -> Result<Vec<Variant>, Usage> {
+        if let Some(without) = self.lock.iter().find(|id| !id.has(kind)) {
+            return Err(Usage(format!("--lock: {without} has no {kind}")));
+        }
         let wanted = |id: &SubjectId| self.lock.is_empty() || self.lock.contains(id);
-        let locks = SubjectId::ALL.iter().copied().filter(wanted).map(Variant::from);
+        let locks = kind.subjects().filter(wanted).map(Variant::from);
         if self.sweep.is_empty() {
             return Ok(locks.collect());
         }
@@ -205,6 +273,11 @@ impl Args {
         all.extend(locks.filter(Variant::is_rival));
         Ok(all)
     }
+}
+
+/// What was given, or the default.
+fn or(given: Vec<u32>, default: &[u32]) -> Vec<u32> {
+    if given.is_empty() { default.to_vec() } else { given }
 }
 
 /// More threads than this say nothing about locks.
@@ -259,21 +332,22 @@ fn numbers(flag: &str, ranges: &[Range], allowed: RangeInclusive<u32>) -> Result
     Ok(all)
 }
 
+fn kinds() -> impl TypedValueParser<Value = LockKind> {
+    parse::named(LockKind::ALL.iter().map(|kind| kind.name()), LockKind::find)
+}
+
 fn suites() -> impl TypedValueParser<Value = Suite> {
-    PossibleValuesParser::new(Suite::ALL.iter().map(|suite| suite.name()))
-        .map(|name| Suite::find(&name).expect("only known names are let through"))
+    parse::named(Suite::ALL.iter().map(|suite| suite.name()), Suite::find)
 }
 
 fn scenarios() -> impl TypedValueParser<Value = Scenario> {
-    let names = scenario::catalogue().into_iter().map(|s| PossibleValue::new(s.name.to_string()));
-    PossibleValuesParser::new(names)
-        .map(|name| scenario::find(&name).expect("only known names are let through"))
+    let all = LockKind::ALL.iter().flat_map(|&kind| scenario::catalogue(kind));
+    parse::named(all.map(|s| PossibleValue::new(s.name.to_string())), scenario::find)
 }
 
 fn subjects() -> impl TypedValueParser<Value = SubjectId> {
     let names = SubjectId::ALL.iter().map(|id| PossibleValue::new(id.name()).aliases(id.alias()));
-    PossibleValuesParser::new(names)
-        .map(|name| SubjectId::find(&name).expect("only known names are let through"))
+    parse::named(names, SubjectId::find)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -336,6 +410,10 @@ mod tests {
         let secs = |words: &[&str]| plan(words).unwrap().duration().unwrap().as_secs();
         assert!((90..=125).contains(&secs(&[])), "{}", secs(&[]));
         assert!((12..=20).contains(&secs(&["--quick"])), "{}", secs(&["--quick"]));
+        let rw = secs(&["--kind", "rwlock"]);
+        assert!((90..=150).contains(&rw), "{rw}");
+        let rw = secs(&["--kind", "rwlock", "--quick"]);
+        assert!((8..=20).contains(&rw), "{rw}");
     }
 
     #[test]
@@ -359,6 +437,57 @@ mod tests {
         assert!(plan(&["--work-inside", "5"]).is_err());
     }
 
+    #[test]
+    fn parking_lot_s_second_benchmark_has_readers_and_writers() {
+        let suite = ["--suite", "parking-lot"];
+        let with = |more: &[&str]| plan(&[&suite[..], more].concat());
+        let names = |more: &[&str]| -> Vec<String> {
+            with(more).unwrap().scenarios.iter().map(|s| s.name.to_string()).collect()
+        };
+        assert_eq!(
+            names(&["--readers", "0:2:2", "--writers", "0,1"]),
+            [
+                "work-5-5-readers-2-writers-0",
+                "work-5-5-readers-0-writers-1",
+                "work-5-5-readers-2-writers-1"
+            ]
+        );
+        assert_eq!(names(&["--readers", "4"]), ["work-5-5-readers-4-writers-1"]);
+        assert_eq!(names(&["--kind", "rwlock"]).len(), 3);
+        assert!(with(&["--readers", "0", "--writers", "0"]).unwrap_err().contains("nobody"));
+        assert!(with(&["--readers", "1", "--threads", "2"]).unwrap_err().contains("--readers"));
+        assert!(with(&["--readers", "1", "--kind", "mutex"]).unwrap_err().contains("one kind"));
+        assert!(
+            plan(&["--suite", "article", "--kind", "rwlock"]).unwrap_err().contains("one kind")
+        );
+        assert!(plan(&["--suite", "article", "--writers", "1"]).is_err());
+    }
+
+    #[test]
+    fn a_run_is_of_one_kind_of_lock() {
+        let kind = |words: &[&str]| {
+            let plan = plan(words)?;
+            let kind = plan.scenarios[0].kind();
+            assert!(plan.scenarios.iter().all(|scenario| scenario.kind() == kind));
+            assert!(plan.subjects.iter().all(|variant| variant.subject().has(kind)));
+            Ok::<_, String>(kind)
+        };
+        assert_eq!(kind(&[]), Ok(LockKind::Mutex));
+        assert_eq!(kind(&["--kind", "rwlock"]), Ok(LockKind::Rwlock));
+        assert_eq!(kind(&["--scenario", "rw-8-99,rw-2-0"]), Ok(LockKind::Rwlock));
+        assert_eq!(kind(&["--scenario", "rw-8-99", "--kind", "rwlock"]), Ok(LockKind::Rwlock));
+        assert!(kind(&["--scenario", "rw-8-99,mixed-2"]).unwrap_err().contains("one kind"));
+        assert!(kind(&["--scenario", "mixed-2", "--kind", "rwlock"]).is_err());
+        let sharded = ["--lock", "crossbeam-sharded", "--scenario"];
+        assert!(kind(&[&sharded[..], &["rw-2-100"]].concat()).is_ok());
+        let error = kind(&[&sharded[..], &["mixed-2"]].concat()).unwrap_err();
+        assert!(error.contains("crossbeam-sharded has no mutex"), "{error}");
+        assert_eq!(
+            names(&["--scenario", "rw-8-99", "--threads", "1,8,64"]),
+            ["rw-1-99", "rw-8-99", "rw-64-99"]
+        );
+    }
+
     fn subjects(words: &[&str]) -> Vec<String> {
         plan(words).unwrap().subjects.iter().map(ToString::to_string).collect()
     }
@@ -372,7 +501,7 @@ mod tests {
         assert_eq!(with("std"), [swept[0], swept[1], "std"]);
         assert_eq!(with("std,parkade"), [swept[0], swept[1], "std"]);
         assert_eq!(with("parkade"), swept);
-        let rivals = SubjectId::ALL.len() - 1;
+        let rivals = LockKind::Mutex.subjects().count() - 1;
         assert_eq!(subjects(&sweep[..2]).len(), 2 + rivals);
         let lots = ["--sweep", "spin_ns=0,9", "--suite", "lock-bench", "--quick", "--noise"];
         assert_eq!(subjects(&lots).len(), 2 + rivals);
@@ -384,6 +513,8 @@ mod tests {
         assert!(plan(&["--scatter", "x.svg", "--scenario", "uncontended,mixed-2"]).is_ok());
         let error = plan(&["--scatter", "x.svg", "--scenario", "uncontended"]).unwrap_err();
         assert!(error.contains("waits for nobody"), "{error}");
+        assert!(plan(&["--scatter", "x.svg", "--scenario", "rw-8-100"]).is_err());
+        assert!(plan(&["--scatter", "x.svg", "--scenario", "rw-8-99"]).is_ok());
         assert!(plan(&["--scatter", "x.html"]).unwrap_err().contains("--html"));
         assert!(plan(&["--scatter", "/dev/stdout"]).is_ok());
     }
@@ -392,6 +523,8 @@ mod tests {
     fn wrong_names_are_answered_with_the_right_ones() {
         for (flag, valid) in [
             ("--scenario", "many-32x64"),
+            ("--scenario", "rw-32-95"),
+            ("--kind", "rwlock"),
             ("--lock", "usync"),
             ("--suite", "article"),
             ("--sweep", "fair_us"),

@@ -61,9 +61,10 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
     progress.finish();
     let with_version =
         |name: &Variant| SubjectVersion { version: name.subject().version(), name: name.clone() };
+    let kind = plan.scenarios.first().map(|scenario| scenario.kind()).unwrap_or_default();
     Ok(Report {
         schema: SCHEMA,
-        kind: args.suite.map_or("mutex", Suite::name).into(),
+        kind: args.suite.map_or(kind.name(), Suite::name).into(),
         started_unix,
         machine: Machine::this(),
         settings: Settings {

@@ -2,12 +2,17 @@
 
 use std::fmt::Write;
 
+use comfy_table::Table;
 use parkade_bench::report::{Report, ScenarioReport};
+use parkade_bench::sides::Access;
+use parkade_bench::stats::ScenarioSummary;
+use parkade_bench::subject::LockKind;
 use parkade_bench::suites::article::{self, Figure};
+use parkade_bench::suites::parking_lot::Kilohertz;
 use parkade_bench::suites::{Suite, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
 
-use super::format::{or_dash, ratio};
+use super::format::{duration, or_dash, ratio};
 use super::table::{align_right, heading, label, new_table, section};
 
 /// The whole report of a suite.
@@ -76,23 +81,61 @@ fn lock_bench_section(report: &Report, scenario: &ScenarioReport) -> String {
 }
 
 fn parking_lot_section(report: &Report, scenario: &ScenarioReport) -> String {
-    let mut table = new_table();
-    table.set_header(["lock", "average", "median", "std. dev.", "all threads"]);
-    for cell in &scenario.cells {
-        let Some(rates) = parking_lot::kilohertz(cell) else {
-            continue;
-        };
-        let kilohertz = |value: f64| format!("{value:.1} kHz");
-        table.add_row([
-            label(report, &cell.subject),
-            kilohertz(rates.average),
-            kilohertz(rates.median),
-            kilohertz(rates.stddev),
-            kilohertz(rates.average * f64::from(scenario.threads)),
-        ]);
-    }
+    let mut table = match scenario.kind {
+        LockKind::Mutex => alike(report, scenario),
+        LockKind::Rwlock => sides(report, scenario),
+    };
     align_right(&mut table);
     let mut text = format!("\n{}; per thread:\n", scenario.description);
     let _ = writeln!(text, "{table}");
     text
+}
+
+fn kilohertz(rates: Option<Kilohertz>, of: fn(Kilohertz) -> f64) -> String {
+    or_dash(rates, |rates| format!("{:.1} kHz", of(rates)))
+}
+
+/// All threads do the same.
+fn alike(report: &Report, scenario: &ScenarioReport) -> Table {
+    let mut table = new_table();
+    table.set_header(["lock", "average", "median", "std. dev.", "all threads"]);
+    for cell in &scenario.cells {
+        let rates = parking_lot::kilohertz(cell, |round| Some(&round.per_thread));
+        table.add_row([
+            label(report, &cell.subject),
+            kilohertz(rates, |r| r.average),
+            kilohertz(rates, |r| r.median),
+            kilohertz(rates, |r| r.stddev),
+            kilohertz(rates, |r| r.together),
+        ]);
+    }
+    table
+}
+
+/// Some write, some read. That benchmark does not show how long somebody waits, but a side that
+/// is fast because it starves the other must not look good.
+fn sides(report: &Report, scenario: &ScenarioReport) -> Table {
+    let mut table = new_table();
+    let head = |access: Access| {
+        let doers = access.doers();
+        [doers.into(), "std. dev.".into(), format!("all {doers}"), "longest wait".into()]
+    };
+    let sides = [Access::Write, Access::Read];
+    table.set_header(std::iter::once("lock".to_owned()).chain(sides.into_iter().flat_map(head)));
+    let summary = ScenarioSummary::of(scenario);
+    for (cell, summary) in scenario.cells.iter().zip(&summary.cells) {
+        let figures = |access: Access| {
+            let rates = parking_lot::kilohertz(cell, |r| Some(&r.side(access)?.per_thread));
+            let waits = summary.sides.of(access).and_then(|side| side.waits);
+            [
+                kilohertz(rates, |r| r.average),
+                kilohertz(rates, |r| r.stddev),
+                kilohertz(rates, |r| r.together),
+                or_dash(waits, |waits| duration(waits.max)),
+            ]
+        };
+        let row = sides.into_iter().flat_map(figures);
+        table.add_row(std::iter::once(label(report, &cell.subject)).chain(row));
+    }
+    table
 }

@@ -6,8 +6,10 @@ use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
 use parkade_bench::report::{Report, ScenarioReport};
 use parkade_bench::scenario;
-use parkade_bench::stats::{CellSummary, MarkResult, Measure, ScenarioSummary, Verdict};
-use parkade_bench::subject::SubjectId;
+use parkade_bench::stats::{
+    CellSummary, MarkResult, Measure, Overall, ScenarioSummary, SideSummary, Verdict, WaitSummary,
+};
+use parkade_bench::subject::{LockKind, SubjectId};
 use parkade_bench::suites::Suite;
 use parkade_bench::variant::{Variant, settings};
 
@@ -15,13 +17,19 @@ use super::format::{duration, or_dash, per_op, percent, rate, ratio};
 
 /// Scenarios and locks by name.
 pub(crate) fn list() -> String {
-    let mut text = String::from("Scenarios:\n");
-    for scenario in scenario::catalogue() {
-        let _ = writeln!(text, "  {:<14} {}", scenario.name, scenario.describe());
+    let mut text = String::new();
+    for &kind in LockKind::ALL {
+        let _ = writeln!(text, "Scenarios of --kind {kind}:");
+        for scenario in scenario::catalogue(kind) {
+            let _ = writeln!(text, "  {:<14} {}", scenario.name, scenario.describe());
+        }
+        text.push('\n');
     }
-    text.push_str("\nLocks:\n");
+    text.push_str("Locks:\n");
     for &id in SubjectId::ALL {
-        let _ = writeln!(text, "  {id:<17} {}", id.version());
+        let without: Vec<_> = LockKind::ALL.iter().filter(|&&kind| !id.has(kind)).collect();
+        let but = without.iter().map(|kind| format!(", no {kind}")).collect::<String>();
+        let _ = writeln!(text, "  {id:<17} {}{but}", id.version());
     }
     text.push_str("\nSettings (for --sweep):\n");
     for setting in settings() {
@@ -44,7 +52,7 @@ pub(crate) fn report(report: &Report) -> String {
     }
     match &report.verdicts[..] {
         [] => {}
-        [only] => text.push_str(&marks(only)),
+        [only] => text.push_str(&marks(only, whose_waits(report))),
         several => text.push_str(&comparison(several)),
     }
     text
@@ -64,13 +72,18 @@ pub(crate) fn heading(report: &Report) -> String {
 pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let summary = ScenarioSummary::of(scenario);
     let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
-    let contended = summary.cells.iter().any(|cell| cell.waits.is_some());
+    let columns = match (scenario.kind, scenario.threads) {
+        (LockKind::Mutex, 1) => ALONE,
+        (LockKind::Mutex, _) => CONTENDED,
+        (LockKind::Rwlock, 1) => RW_ALONE,
+        (LockKind::Rwlock, _) => RW_CONTENDED,
+    };
     let mut table = new_table();
-    table.set_header(if contended { CONTENDED } else { ALONE });
+    table.set_header(std::iter::once("lock").chain(columns.iter().map(|column| column.0)));
     for cell in &summary.cells {
-        let mut row = vec![label(report, &cell.subject)];
-        row.extend(if contended { contended_row(cell) } else { alone_row(cell) });
-        table.add_row(row.into_iter().map(Cell::new));
+        let figures = columns.iter().map(|column| column.1(cell));
+        let row = std::iter::once(label(report, &cell.subject)).chain(figures);
+        table.add_row(row.map(Cell::new));
     }
     align_right(&mut table);
     let _ = writeln!(text, "{table}");
@@ -78,49 +91,44 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     text
 }
 
-const ALONE: &[&str] = &["lock", "ns/op", "ops/s", "vs best", "cpu/op", "csw/op"];
-const CONTENDED: &[&str] = &[
-    "lock",
-    "ops/s",
-    "vs best",
-    "thread min..max",
-    "spread",
-    "cpu/op",
-    "csw/op",
-    "wait p50",
-    "p99",
-    "p99.9",
-    "max",
-    "vs fairest",
+/// A column: its head and what stands in it.
+type Column = (&'static str, fn(&CellSummary) -> String);
+
+const TIME: Column = ("ns/op", |c| format!("{:.2}", 1e9 / c.ops_per_sec));
+const RATE: Column = ("ops/s", |c| rate(c.ops_per_sec));
+const VS_BEST: Column = ("vs best", |c| or_dash(c.ratios.throughput, ratio));
+const READS: Column = ("reads/s", |c| or_dash(c.sides.read, |side| rate(side.ops_per_sec)));
+const WRITES: Column = ("writes/s", |c| or_dash(c.sides.write, |side| rate(side.ops_per_sec)));
+const THREADS: Column =
+    ("thread min..max", |c| format!("{} .. {}", rate(c.slowest), rate(c.fastest)));
+const SPREAD: Column = ("spread", |c| percent(c.spread));
+const CPU: Column = ("cpu/op", |c| or_dash(c.cpu_ns, duration));
+const SWITCHES: Column = ("csw/op", |c| or_dash(c.switches, per_op));
+const P50: Column = ("wait p50", |c| wait(c.waits, |w| w.p50));
+const P99: Column = ("p99", |c| wait(c.waits, |w| w.p99));
+const P999: Column = ("p99.9", |c| wait(c.waits, |w| w.p999));
+const MAX: Column = ("max", |c| wait(c.waits, |w| w.max));
+const READ_P99: Column = ("read wait p99", |c| side_wait(c.sides.read, |w| w.p99));
+const READ_MAX: Column = ("max", |c| side_wait(c.sides.read, |w| w.max));
+const WRITE_P99: Column = ("write wait p99", |c| side_wait(c.sides.write, |w| w.p99));
+const WRITE_MAX: Column = ("max", |c| side_wait(c.sides.write, |w| w.max));
+const VS_FAIREST: Column = ("vs fairest", |c| or_dash(c.ratios.wait, ratio));
+
+const ALONE: &[Column] = &[TIME, RATE, VS_BEST, CPU, SWITCHES];
+const RW_ALONE: &[Column] = &[TIME, RATE, VS_BEST, READS, WRITES, CPU, SWITCHES];
+const CONTENDED: &[Column] =
+    &[RATE, VS_BEST, THREADS, SPREAD, CPU, SWITCHES, P50, P99, P999, MAX, VS_FAIREST];
+const RW_CONTENDED: &[Column] = &[
+    RATE, VS_BEST, READS, WRITES, THREADS, SPREAD, CPU, SWITCHES, READ_P99, READ_MAX, WRITE_P99,
+    WRITE_MAX, VS_FAIREST,
 ];
 
-fn alone_row(cell: &CellSummary) -> Vec<String> {
-    vec![
-        format!("{:.2}", 1e9 / cell.ops_per_sec),
-        rate(cell.ops_per_sec),
-        or_dash(cell.ratios.throughput, ratio),
-        or_dash(cell.cpu_ns, duration),
-        or_dash(cell.switches, per_op),
-    ]
+fn wait(waits: Option<WaitSummary>, of: fn(WaitSummary) -> f64) -> String {
+    or_dash(waits.map(of), duration)
 }
 
-fn contended_row(cell: &CellSummary) -> Vec<String> {
-    let wait = |of: fn(&parkade_bench::stats::WaitSummary) -> f64| {
-        or_dash(cell.waits.as_ref().map(of), duration)
-    };
-    vec![
-        rate(cell.ops_per_sec),
-        or_dash(cell.ratios.throughput, ratio),
-        format!("{} .. {}", rate(cell.slowest), rate(cell.fastest)),
-        percent(cell.spread),
-        or_dash(cell.cpu_ns, duration),
-        or_dash(cell.switches, per_op),
-        wait(|w| w.p50),
-        wait(|w| w.p99),
-        wait(|w| w.p999),
-        wait(|w| w.max),
-        or_dash(cell.ratios.wait, ratio),
-    ]
+fn side_wait(side: Option<SideSummary>, of: fn(WaitSummary) -> f64) -> String {
+    wait(side.and_then(|side| side.waits), of)
 }
 
 fn footnotes(summary: &ScenarioSummary) -> String {
@@ -153,7 +161,15 @@ fn footnotes(summary: &ScenarioSummary) -> String {
     text
 }
 
-fn marks(verdict: &Verdict) -> String {
+/// Whose longest waits are compared, where that has to be said.
+pub(crate) fn whose_waits(report: &Report) -> &'static str {
+    match report.scenarios.first().map(|scenario| scenario.kind) {
+        Some(LockKind::Rwlock) => "longest wait: the writers'; ",
+        Some(LockKind::Mutex) | None => "",
+    }
+}
+
+fn marks(verdict: &Verdict, whose_waits: &str) -> String {
     let mut table = new_table();
     table.set_header([
         "scenario",
@@ -172,7 +188,7 @@ fn marks(verdict: &Verdict) -> String {
     }
     align_right(&mut table);
     let mut text = format!(
-        "\nParkade in parts of the best and the fairest rival (cpu/op: of the best rival; csw/op: of \
+        "\nParkade in parts of the best and the fairest rival ({whose_waits}cpu/op: of the best rival; csw/op: of \
          parking_lot 0.13)\n{table}\n"
     );
     let mut table = new_table();
@@ -181,7 +197,7 @@ fn marks(verdict: &Verdict) -> String {
         table.add_row([
             overall.measure.name().to_owned(),
             figure_of(overall.measure, overall.value),
-            mark_of(overall.measure),
+            mark_of(overall),
             outcome(overall.mark.map(|_| overall.reached)).into(),
             overall.scenarios.to_string(),
             format!("{} ({})", figure_of(overall.measure, overall.worst_value), overall.worst),
@@ -254,10 +270,10 @@ pub(crate) fn figure_of(measure: Measure, value: f64) -> String {
     if measure == Measure::Spread { percent(value) } else { ratio(value) }
 }
 
-/// A measure's mark.
-pub(crate) fn mark_of(measure: Measure) -> String {
-    let sign = if measure.is_gain() { ">=" } else { "<=" };
-    or_dash(measure.mark(), |mark| format!("{sign} {}", figure_of(measure, mark)))
+/// The mark of a figure over several scenarios.
+pub(crate) fn mark_of(overall: &Overall) -> String {
+    let sign = if overall.measure.is_gain() { ">=" } else { "<=" };
+    or_dash(overall.mark, |mark| format!("{sign} {}", figure_of(overall.measure, mark)))
 }
 
 fn outcome(reached: Option<bool>) -> &'static str {

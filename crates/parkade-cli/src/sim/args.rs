@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use parkade_bench::scenario::{self, Scenario};
-use parkade_bench::suites::parking_lot;
+use parkade_bench::subject::LockKind;
+use parkade_bench::suites::parking_lot::{self, Crew};
 use parkade_sim::{LockId, Machine};
 
 use crate::bench::args::Usage;
@@ -95,26 +96,23 @@ impl Args {
     }
 }
 
-/// What can be simulated: the benchmark's scenarios, and parking_lot's own benchmark.
+/// What can be simulated: the benchmark's scenarios of the mutex, and parking_lot's own benchmark.
 pub(super) fn all_scenarios() -> Vec<Scenario> {
-    let knobs = parking_lot::Knobs { threads: vec![18], inside: vec![5], outside: vec![5] };
-    let mut all = scenario::catalogue();
+    let knobs =
+        parking_lot::Knobs { crews: vec![Crew::Alike(18)], inside: vec![5], outside: vec![5] };
+    let mut all = scenario::catalogue(LockKind::Mutex);
     all.extend(parking_lot::scenarios(&knobs));
     all
 }
 
 fn scenarios() -> impl TypedValueParser<Value = Scenario> {
     let names = all_scenarios().into_iter().map(|s| PossibleValue::new(s.name.to_string()));
-    PossibleValuesParser::new(names).map(|name| {
-        let mut all = all_scenarios().into_iter();
-        all.find(|scenario| scenario.name == name).expect("only known names are let through")
-    })
+    parse::named(names, |name| all_scenarios().into_iter().find(|s| s.name == name))
 }
 
 fn locks() -> impl TypedValueParser<Value = LockId> {
     let names = LockId::ALL.iter().map(|id| PossibleValue::new(id.name()).aliases(id.alias()));
-    PossibleValuesParser::new(names)
-        .map(|name| LockId::find(&name).expect("only known names are let through"))
+    parse::named(names, LockId::find)
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

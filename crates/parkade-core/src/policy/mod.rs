@@ -191,20 +191,14 @@ impl<S: Surroundings> Drop for Wait<S> {
     }
 }
 
-/// Waits a little, for a thread that could have had a word but found that another was changing it at
-/// that moment, `times` times by now: the line of such a word wanders, and threads that take turns with
-/// it get more done ([`Wait`] has the same for locks that are held).
-pub fn contended(times: u32) {
+/// Waits a little, for a thread that could have had a lock but found that another was changing its word
+/// at that moment: sections are shorter than the transfer of the line, and the threads take turns with
+/// it, as those that meet each other inside do ([`Wait`]).
+pub fn contended() {
     if cfg!(not(loom)) {
-        spin::pause_for(CONTENDED_NS << times.min(CONTENDED_DOUBLES));
+        spin::pause_for(polling::TURN_NS);
     }
 }
-
-/// What [`contended`] waits at first, before doubling. guess: the time of a line transfer.
-const CONTENDED_NS: u32 = 50;
-
-/// How often that doubles. guess: up to what a turn takes (`polling::TURN_NS`).
-const CONTENDED_DOUBLES: u32 = 3;
 
 /// After how many fair intervals in the queue a woken waiter claims at its first lost race. One
 /// that polled for its whole budget in vain faces long sections, and there a claim costs little; with

@@ -9,7 +9,7 @@ const LONGEST_GAP_NS: u32 = 500;
 /// The first gap where sections are so short that to share them costs more than they do
 /// ([`Pace::takes_turns`](super::Pace)): meanwhile the other thread does dozens of them with the
 /// line to itself (docs/decisions/0005).
-const TURN_NS: u32 = 300;
+pub(super) const TURN_NS: u32 = 300;
 
 /// Polling in one stretch after which the holder is presumed to be without a processor; the waiter
 /// yields then, and again whenever it has polled twice as long (docs/decisions/0005).

@@ -97,7 +97,7 @@ macro_rules! rwlock_face {
 
             #[inline]
             unsafe fn unlock_exclusive(&self, _: GuardMarker) {
-                self.leaving().unwrite();
+                self.leaving().release(Mode::Exclusive);
             }
 
             #[inline]

@@ -3,7 +3,7 @@
 use super::{
     held::{Held, Sharing},
     raw::Core,
-    state::{Attempt, Mode, Retreat, Standing},
+    state::{Attempt, Manners, Mode, Retreat, Standing},
 };
 use parkade_core::{Moment, slots::Slot};
 
@@ -69,10 +69,7 @@ impl Core {
     pub(super) fn unread(&self, Reading(slot): Reading) {
         match slot {
             Some(slot) => self.leave_slot(slot),
-            None => {
-                self.check_held(Mode::Shared);
-                self.released(self.word.release(Mode::Shared));
-            }
+            None => self.release(Mode::Shared),
         }
     }
 
@@ -114,7 +111,8 @@ impl Core {
     /// T1 for a newcomer that does not wait: it repeats only what failed because the word has changed.
     fn attempt(&self, mode: Mode) -> Attempt {
         loop {
-            let attempt = self.word.try_acquire(mode, Standing::Newcomer, super::raw::claims());
+            let (standing, claims) = (Standing::Newcomer, super::raw::claims());
+            let attempt = self.word.try_acquire(mode, standing, claims, Manners::Insistent);
             match attempt {
                 Attempt::Contended => {}
                 Attempt::Full => panic!("{}", super::raw::TOO_MANY_READERS),
@@ -133,19 +131,6 @@ impl Core {
         self.word.try_write_at_once() || self.acquire_slow(Mode::Exclusive, Some(deadline()), || {})
     }
 
-    #[inline]
-    pub(super) fn unwrite(&self) {
-        if !self.word.try_unwrite_at_once() {
-            self.unwrite_slow();
-        }
-    }
-
-    #[cold]
-    fn unwrite_slow(&self) {
-        self.check_held(Mode::Exclusive);
-        self.released(self.word.release(Mode::Exclusive));
-    }
-
     pub(super) fn read_upgradably(&self) {
         let acquired =
             self.try_read_upgradably() || self.acquire_slow(Mode::Upgradable, None, || {});
@@ -161,6 +146,7 @@ impl Core {
     }
 
     /// Releases what is held in `mode`, which is not by a slot.
+    #[inline]
     pub(super) fn release(&self, mode: Mode) {
         self.check_held(mode);
         self.released(self.word.release(mode));

@@ -40,7 +40,9 @@
 //! * forked: the child's table is empty, `WAKING` and claims may belong to threads that do not exist; the
 //!   child trusts neither. A `PENDING` thread that has vanished keeps the child out.
 
-use super::state::{Attempt, Bias, Claims, Mode, Retreat, Snapshot, Standing, Waking, Word};
+use super::state::{
+    Attempt, Bias, Claims, Manners, Mode, Retreat, Snapshot, Standing, Waking, Word,
+};
 use crate::parked::Parked;
 use core::{cell::Cell, fmt};
 use parkade_core::{
@@ -91,9 +93,9 @@ struct Waiter {
     mode: Mode,
     wait: Wait,
     standing: Standing,
+    manners: Manners,
     place: Place,
     claimed: bool,
-    contentions: u32,
     deadline: Option<Moment>,
 }
 
@@ -134,14 +136,14 @@ impl Core {
             mode,
             wait: Wait::begin(self.key(), deadline),
             standing: Standing::Newcomer,
+            manners: Manners::of(mode),
             place: Place::Back,
             claimed: false,
-            contentions: 0,
             deadline,
         };
         let mut on_park = Some(on_park);
         loop {
-            match self.word.try_acquire(mode, waiter.standing, claims()) {
+            match self.word.try_acquire(mode, waiter.standing, claims(), waiter.manners) {
                 Attempt::Acquired => {
                     self.acquired(&mut waiter);
                     return true;
@@ -151,8 +153,7 @@ impl Core {
                     return self.drain_or_retreat(deadline, Retreat::Out);
                 }
                 Attempt::Contended => {
-                    waiter.contentions += 1;
-                    policy::contended(waiter.contentions);
+                    policy::contended();
                     continue;
                 }
                 Attempt::Full => {
@@ -160,8 +161,15 @@ impl Core {
                     panic!("{TOO_MANY_READERS}");
                 }
                 Attempt::Busy => {}
+                // It is polite for so many looks that found readers and nobody else, or as long as
+                // it may poll.
+                Attempt::Read => waiter.manners = waiter.manners.after_a_look(),
             }
             if waiter.wait.poll_again() {
+                continue;
+            }
+            if waiter.manners != Manners::Insistent {
+                waiter.manners = Manners::Insistent;
                 continue;
             }
             if waiter.standing == Standing::Designated && !waiter.claimed && waiter.wait.may_claim()
@@ -247,6 +255,7 @@ impl Core {
                 };
                 // The claim may have been settled by another, out of turn.
                 waiter.claimed = false;
+                waiter.manners = Manners::of(mode);
                 waiter.wait.woken();
                 true
             }
@@ -270,7 +279,7 @@ impl Core {
     /// Sees to those who wait, after a release or a downgrade that left `word`.
     #[inline]
     pub(super) fn released(&self, word: Snapshot) {
-        if word.needs_attention() {
+        if word.needs_attention() || (word.parked() && forked()) {
             self.released_slow(word);
         }
     }
@@ -280,8 +289,7 @@ impl Core {
         if word.drain_parked() && word.readers() == 0 {
             self.wake_drainer();
         }
-        let anybody_up = word.waking() && !forked();
-        if word.parked() && !anybody_up && word.admits_readers() {
+        if word.parked() && word.admits_readers() {
             self.wake_one();
         }
     }

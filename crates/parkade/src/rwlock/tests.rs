@@ -133,7 +133,8 @@ fn what_is_asked_of_a_word() {
         let word = Word::of(bits).load();
         assert_eq!(word.readers(), readers(bits));
         assert_eq!(word.has_line(), bits & (PARKED | WAKING | PENDING) != 0);
-        assert_eq!(word.needs_attention(), bits & (PARKED | DRAIN_PARKED) != 0);
+        let unattended = bits & PARKED != 0 && bits & WAKING == 0;
+        assert_eq!(word.needs_attention(), unattended || bits & DRAIN_PARKED != 0);
         assert_eq!(
             word.admits_readers(),
             may_enter(bits, Mode::Shared, Standing::Designated, Claims::Count)
@@ -147,10 +148,16 @@ fn what_is_asked_of_a_word() {
 
 #[test]
 fn t1_takes_what_nothing_keeps_out_and_settles_what_a_designated_thread_owes() {
+    for manners in [Manners::Insistent, Manners::Polite { looks: 1 }] {
+        t1(manners);
+    }
+}
+
+fn t1(manners: Manners) {
     for_every_request(|mode, standing, claims, when| {
         walk(
             when,
-            |word| word.try_acquire(mode, standing, claims),
+            |word| word.try_acquire(mode, standing, claims, manners),
             |word| {
                 if !may_enter(word, mode, standing, claims) {
                     return (word, Attempt::Busy);
@@ -168,6 +175,9 @@ fn t1_takes_what_nothing_keeps_out_and_settles_what_a_designated_thread_owes() {
                     Mode::Upgradable => (word | UPGRADABLE, Attempt::Acquired),
                     Mode::Exclusive if readers(word) == 0 && word & BIASED == 0 => {
                         (word | EXCLUSIVE, Attempt::Acquired)
+                    }
+                    Mode::Exclusive if readers(word) > 0 && manners != Manners::Insistent => {
+                        return (word, Attempt::Read);
                     }
                     Mode::Exclusive => (word | PENDING, Attempt::Pending),
                 };
@@ -192,14 +202,34 @@ fn t1_at_the_first_go_takes_only_what_the_slow_path_would() {
         },
     );
     for bits in legal_words().filter(|&bits| Word::of(bits).try_read_at_once()) {
-        let slow = Word::of(bits).try_acquire(Mode::Shared, Standing::Newcomer, Claims::Count);
-        assert_eq!(slow, Attempt::Acquired);
+        assert_eq!(newcomer(&Word::of(bits), Mode::Shared), Attempt::Acquired);
     }
     walk(
         |_| true,
         Word::try_write_at_once,
-        |word| if word == 0 { (EXCLUSIVE, true) } else { (word, false) },
+        |word| {
+            // Threads may be queued, but nobody has it, claims it, or may have a slot.
+            if word & !(PARKED | WAKING) == 0 { (word | EXCLUSIVE, true) } else { (word, false) }
+        },
     );
+    for bits in legal_words().filter(|&bits| Word::of(bits).try_write_at_once()) {
+        assert_eq!(newcomer(&Word::of(bits), Mode::Exclusive), Attempt::Acquired);
+    }
+}
+
+/// What a newcomer gets by the slow path.
+fn newcomer(word: &Word, mode: Mode) -> Attempt {
+    word.try_acquire(mode, Standing::Newcomer, Claims::Count, Manners::Insistent)
+}
+
+#[test]
+fn a_writer_is_polite_for_six_looks_and_nobody_else_is() {
+    let polite = |mode| {
+        core::iter::successors(Some(Manners::of(mode)), |manners| Some(manners.after_a_look()))
+            .take_while(|manners| *manners != Manners::Insistent)
+            .count()
+    };
+    assert_eq!(MODES.map(polite), [0, 0, 0, 6]);
 }
 
 #[test]
@@ -287,9 +317,6 @@ fn r1_a_counted_reader_leaves() {
 #[test]
 fn r2_the_writer_leaves() {
     releases(Mode::Exclusive);
-    walk(has(EXCLUSIVE), Word::try_unwrite_at_once, |word| {
-        if word == EXCLUSIVE { (0, true) } else { (word, false) }
-    });
 }
 
 #[test]
@@ -526,10 +553,7 @@ fn nobody_sleeps_for_slots_while_the_bias_is_on() {
     let core = Core::new();
     assert!(core.word.try_read_at_once());
     assert!(core.word.try_bias());
-    assert_eq!(
-        core.word.try_acquire(Mode::Exclusive, Standing::Newcomer, Claims::Count),
-        Attempt::Pending
-    );
+    assert_eq!(newcomer(&core.word, Mode::Exclusive), Attempt::Pending);
     // There is no bias yet for the writer to interrupt; the reader was about to begin it.
     core.interrupt_bias();
     core.bias.begin(11);

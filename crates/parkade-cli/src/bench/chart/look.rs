@@ -121,6 +121,7 @@ const LOCKS: &[(&str, &str, &str)] = &[
     ("pl13", "#0e7490", "#22d3ee"),
     ("usync", "#7c3aed", "#c084fc"),
     ("saa", "#a16207", "#facc15"),
+    ("sharded", "#be185d", "#f472b6"),
     ("pthread", "#64748b", "#a8b3c1"),
 ];
 
@@ -155,6 +156,7 @@ fn look(report: &Report, subject: &Variant) -> Look {
         SubjectId::ParkingLot013 => ("pl13 hollow", "M0 5 5-4H-5Z"),
         SubjectId::Usync => ("usync hollow", "M0-5.5 5.5 0 0 5.5-5.5 0Z"),
         SubjectId::Saa => ("saa hollow", "M-4-4 4 4M-4 4 4-4"),
+        SubjectId::CrossbeamSharded => ("sharded hollow", "M-5-4H5L0 0 5 4H-5L0 0Z"),
         SubjectId::Pthread => ("pthread hollow", "M-5 0H5M0-5V5"),
     };
     let values: Vec<String> = subject.tuning().iter().map(|t| t.value().to_string()).collect();

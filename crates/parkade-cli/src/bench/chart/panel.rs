@@ -16,6 +16,7 @@ const RATIO: Axis =
     Axis { title: "throughput, the best rival's = 1", kind: Kind::Log, write: ratio };
 const RATE: Axis = Axis { title: "operations per second", kind: Kind::Log, write: rate };
 const LONGEST: Axis = Axis { title: "longest wait", kind: Kind::Log, write: milliseconds };
+const WRITERS_LONGEST: Axis = Axis { title: "longest wait of writers", ..LONGEST };
 
 /// Locks with less of the best rival's throughput than this stand at the left edge, with their
 /// figure: one that is a hundred times slower would press the others together.
@@ -60,6 +61,7 @@ pub(crate) struct Panel<'a> {
     /// Waits below this are not told apart.
     resolution: f64,
     x: Axis,
+    y: Axis,
 }
 
 #[derive(Debug)]
@@ -84,12 +86,13 @@ impl<'a> Panel<'a> {
         let point = |cell: &'a CellSummary| {
             let throughput = if relative { cell.ratios.throughput? } else { cell.ops_per_sec };
             let cpu = cell.cpu_ns.unwrap_or(least_cpu) / least_cpu;
-            Some(Point { cell, waits: cell.waits?, throughput, cpu })
+            Some(Point { cell, waits: cell.compared_waits()?, throughput, cpu })
         };
         let points: Vec<Point<'a>> = summary.cells.iter().filter_map(point).collect();
         let resolution = points.iter().map(|point| point.waits.resolution).fold(0.0, f64::max);
         let throughput = relative.then(|| scenario.mark.map_or(1.0, |mark| mark.throughput));
-        let fairest = summary.fairest_rival.and_then(|rival| summary.cell(rival)?.waits);
+        let fairest = summary.fairest_rival.and_then(|rival| summary.cell(rival)?.compared_waits());
+        let writers = points.iter().any(|point| point.cell.sides.write.is_some());
         (scenario.threads > 1 && !points.is_empty()).then_some(Panel {
             scenario,
             looks,
@@ -97,6 +100,7 @@ impl<'a> Panel<'a> {
             goal: (throughput, fairest.map(|waits| waits.max.max(waits.resolution))),
             resolution,
             x: if relative { RATIO } else { RATE },
+            y: if writers { WRITERS_LONGEST } else { LONGEST },
         })
     }
 
@@ -114,13 +118,13 @@ impl<'a> Panel<'a> {
             Scale::new(self.x.kind, shown.chain(self.goal.0), LEFT + PAD, WIDTH - RIGHT - PAD);
         let waits = self.points.iter().map(|point| point.waits.max.max(1.0));
         let up =
-            Scale::new(LONGEST.kind, waits.chain(self.goal.1), HEIGHT - BOTTOM - PAD, TOP + PAD);
+            Scale::new(self.y.kind, waits.chain(self.goal.1), HEIGHT - BOTTOM - PAD, TOP + PAD);
         let mut group = Group::new().set("class", "sized");
         if self.resolution > 0.0 {
             group = group.add(band(up.at(self.resolution)));
         }
         let ticks = across.ticks();
-        group = group.add(frame((self.x, &across, &ticks), (LONGEST, &up)));
+        group = group.add(frame((self.x, &across, &ticks), (self.y, &up)));
         let mut lines = Vec::new();
         if let Some(throughput) = self.goal.0 {
             let x = across.at(throughput);
@@ -171,9 +175,10 @@ impl<'a> Panel<'a> {
         order.into_iter().fold(Group::new(), |group, (point, spot)| {
             let look = self.looks.get(&point.cell.subject);
             let mut tip = format!(
-                "{}: {}, longest wait {}",
+                "{}: {}, {} {}",
                 look.name,
                 (self.x.write)(point.throughput),
+                self.y.title,
                 duration(point.waits.max),
             );
             if let Some(cpu) = point.cell.cpu_ns {

@@ -2,14 +2,17 @@
 
 use std::fmt::Write;
 
-use parkade_bench::report::{Report, ScenarioReport};
+use parkade_bench::report::{Cell, Report, ScenarioReport};
 use parkade_bench::scenario::Role;
+use parkade_bench::sides::Access;
 use parkade_bench::stats::{CellSummary, Measure, Overall, ScenarioSummary, Verdict};
+use parkade_bench::subject::LockKind;
+use parkade_bench::waits::QuantilePoint;
 
 use super::chart::{self, Axis, Kind, Look, Looks, Panel, Series, Theme};
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
 use super::scatter::HOW_TO_READ;
-use super::table::{figure_of, mark_of};
+use super::table::{figure_of, mark_of, whose_waits};
 
 /// The page.
 pub(crate) fn render(report: &Report) -> String {
@@ -25,9 +28,9 @@ pub(crate) fn render(report: &Report) -> String {
     match &report.verdicts[..] {
         [only] => {
             let _ = writeln!(page, "<h2>Against the best and the fairest rival</h2>");
-            page.push_str(&marks(only));
+            page.push_str(&marks(only, report));
         }
-        several => page.push_str(&comparison(several)),
+        several => page.push_str(&comparison(several, report)),
     }
     let summaries: Vec<(&ScenarioReport, ScenarioSummary)> =
         report.scenarios.iter().map(|s| (s, ScenarioSummary::of(s))).collect();
@@ -72,7 +75,7 @@ const GOOD: &str = "good";
 const BAD: &str = "bad";
 
 /// Several sets of settings side by side.
-fn comparison(verdicts: &[Verdict]) -> String {
+fn comparison(verdicts: &[Verdict], report: &Report) -> String {
     if verdicts.is_empty() {
         return String::new();
     }
@@ -81,7 +84,8 @@ fn comparison(verdicts: &[Verdict]) -> String {
     );
     for measure in Measure::ALL {
         let (name, about) = (measure.short_name(), measure.name());
-        let mark = escape(&mark_of(measure));
+        let overall = verdicts.iter().find_map(|verdict| verdict.overall(measure));
+        let mark = escape(&or_dash(overall, mark_of));
         let _ = write!(text, "<th title=\"{about}\">{name}<br>{mark}</th>");
     }
     text.push_str("<th>throughput marks</th><th>wait marks</th></tr>\n");
@@ -104,7 +108,11 @@ fn comparison(verdicts: &[Verdict]) -> String {
     text.push_str("</table></div>\n");
     for verdict in verdicts {
         let name = escape(&verdict.subject.to_string());
-        let _ = writeln!(text, "<details><summary>{name}</summary>\n{}</details>", marks(verdict));
+        let _ = writeln!(
+            text,
+            "<details><summary>{name}</summary>\n{}</details>",
+            marks(verdict, report)
+        );
     }
     text
 }
@@ -117,11 +125,13 @@ fn reached(overall: &Overall) -> &'static str {
     }
 }
 
-fn marks(verdict: &Verdict) -> String {
-    let mut text = String::from(
+fn marks(verdict: &Verdict, report: &Report) -> String {
+    let mut text = format!(
         "<p>The fairest rival has the shortest longest wait among those with at least half of the \
-         best rival's throughput.</p>\n<div class=\"scroll\"><table>\n<tr><th>over all</th>\
+         best rival's throughput ({}cpu/op and switches/op: lower is better).</p>\n\
+         <div class=\"scroll\"><table>\n<tr><th>over all</th>\
          <th>reached</th><th>mark</th><th>scenarios</th><th>worst</th></tr>\n",
+        whose_waits(report),
     );
     for overall in &verdict.overall {
         let _ = writeln!(
@@ -130,7 +140,7 @@ fn marks(verdict: &Verdict) -> String {
             overall.measure.name(),
             reached(overall),
             figure_of(overall.measure, overall.value),
-            escape(&mark_of(overall.measure)),
+            escape(&mark_of(overall)),
             overall.scenarios,
             figure_of(overall.measure, overall.worst_value),
             escape(&overall.worst),
@@ -259,7 +269,7 @@ fn scaling(summaries: &[(&ScenarioReport, ScenarioSummary)], looks: &Looks) -> S
             "Throughput",
             &chart::lines(THREADS, THROUGHPUT, &throughput, &ticks),
         ));
-        let longest = series(|cell| cell.waits.map(|waits| waits.max));
+        let longest = series(|cell| cell.compared_waits().map(|waits| waits.max));
         text.push_str(&figure("Longest wait", &chart::lines(THREADS, LONGEST, &longest, &ticks)));
         let fairness = series(|cell| Some(cell.share));
         text.push_str(&figure("Fairness", &chart::lines(THREADS, FAIRNESS, &fairness, &ticks)));
@@ -275,7 +285,7 @@ fn section(scenario: &ScenarioReport, summary: &ScenarioSummary, looks: &Looks) 
         escape(&scenario.name),
         escape(&scenario.description),
     );
-    if summary.cells.iter().any(|cell| cell.waits.is_some()) {
+    if scenario.threads > 1 {
         text.push_str(&contended_charts(scenario, summary, looks));
     } else {
         let cost = |cell: &CellSummary| (looks.get(&cell.subject), 1e9 / cell.ops_per_sec);
@@ -302,30 +312,52 @@ fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary, looks:
         "Throughput and fairness (best: top right)",
         &chart::scatter(THROUGHPUT, FAIRNESS, &fairness),
     );
+    match scenario.kind {
+        LockKind::Mutex => {
+            text.push_str(&waits("Waits", scenario, looks, |c| Some(&c.wait_quantiles)))
+        }
+        LockKind::Rwlock => {
+            for access in Access::ALL {
+                let title = format!("Waits of {}", access.doers());
+                text.push_str(&waits(&title, scenario, looks, |cell| {
+                    cell.side_quantiles.of(access).as_ref()
+                }));
+            }
+        }
+    }
+    text
+}
+
+/// The distribution of waits of every lock that has any.
+fn waits(
+    title: &str,
+    scenario: &ScenarioReport,
+    looks: &Looks,
+    quantiles: impl Fn(&Cell) -> Option<&Vec<QuantilePoint>>,
+) -> String {
     // 1 / (1 - quantile): every nine more has the same length on a logarithmic axis.
     let rarity = |quantile: f64| 1.0 / (1.0 - quantile);
+    let series = |cell| {
+        let points = quantiles(cell)?.iter().filter(|point| point.quantile >= 0.5);
+        let points = points.map(|point| (rarity(point.quantile), point.ns.max(1) as f64)).collect();
+        Some(Series { look: looks.get(&cell.subject), points })
+    };
     let waits: Vec<Series<'_>> = scenario
         .cells
         .iter()
-        .map(|cell| Series {
-            look: looks.get(&cell.subject),
-            points: cell
-                .wait_quantiles
-                .iter()
-                .filter(|point| point.quantile >= 0.5)
-                .map(|point| (rarity(point.quantile), point.ns.max(1) as f64))
-                .collect(),
-        })
+        .filter_map(series)
         .filter(|series| !series.points.is_empty())
         .collect();
+    if waits.is_empty() {
+        return String::new();
+    }
     let most = waits.iter().flat_map(|s| &s.points).map(|p| p.0).fold(0.0, f64::max);
     let ticks: Vec<f64> = [0.5, 0.9, 0.99, 0.999, 0.9999, 0.99999]
         .into_iter()
         .map(rarity)
         .filter(|tick| *tick <= most * 1.01)
         .collect();
-    text.push_str(&figure("Waits", &chart::lines(PERCENTILE, WAIT, &waits, &ticks)));
-    text
+    figure(title, &chart::lines(PERCENTILE, WAIT, &waits, &ticks))
 }
 
 const WAIT: Axis = Axis { title: "wait", kind: Kind::Log, write: duration };
@@ -350,6 +382,18 @@ fn table(summary: &ScenarioSummary, looks: &Looks) -> String {
          <th>slowest thread</th><th>fastest</th><th>spread</th><th>cpu/op</th><th>switches/op</th>\
          <th>wait p50</th><th>p99</th><th>p99.9</th><th>longest</th><th>vs fairest</th><th>of all rounds</th>",
     );
+    let sides: Vec<Access> = Access::ALL
+        .into_iter()
+        .filter(|&access| summary.cells.iter().any(|cell| cell.sides.of(access).is_some()))
+        .collect();
+    for access in &sides {
+        let doers = access.doers();
+        let _ = write!(
+            text,
+            "<th>{doers}' ops/s</th><th>their slowest thread</th><th>fastest</th>\
+             <th>longest wait of {doers}</th>"
+        );
+    }
     if hog {
         text.push_str("<th>hog ops/s</th><th>hog's share of time</th>");
     }
@@ -375,6 +419,13 @@ fn table(summary: &ScenarioSummary, looks: &Looks) -> String {
             or_dash(cell.ratios.wait, ratio),
             wait(|w| w.max_of_all),
         ];
+        for &access in &sides {
+            let side = *cell.sides.of(access);
+            row.push(or_dash(side, |side| rate(side.ops_per_sec)));
+            row.push(or_dash(side, |side| rate(side.slowest)));
+            row.push(or_dash(side, |side| rate(side.fastest)));
+            row.push(or_dash(side.and_then(|side| side.waits), |w| duration(w.max)));
+        }
         if hog {
             row.push(or_dash(cell.hog, |hog| rate(hog.ops_per_sec)));
             row.push(or_dash(cell.hog, |hog| percent(hog.share)));
