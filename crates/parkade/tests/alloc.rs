@@ -20,7 +20,7 @@ use parkade::{
     Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
 };
-use support::{FullMutex, FullRwLock, Watchdog, Witness};
+use support::{FullMutex, FullRwLock, Watchdog, Witness, can_bias, is_biased};
 
 thread_local! {
     static COUNTING: Cell<bool> = const { Cell::new(false) };
@@ -191,6 +191,26 @@ fn counted_during_rwlock<R: FullRwLock>(case: &str) {
     counted_during(case, |index| reading_and_writing(&lock, index));
 }
 
+/// Going over to slots, the first slot of a thread, and a writer that ends it.
+fn counted_during_bias() {
+    let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
+    let counted = |body: &dyn Fn()| {
+        let count = Count::start();
+        body();
+        drop(count);
+    };
+    // To ask whether it is biased allocates; it is denied for 8 ms at most.
+    while can_bias() && !is_biased(&lock) {
+        counted(&|| (0..1_000).for_each(|_| drop(lock.read())));
+    }
+    counted(&|| {
+        let guard = lock.read();
+        assert!(lock.try_write().is_none());
+        drop(guard);
+        lock.write().section(|| {});
+    });
+}
+
 #[test]
 fn no_operation_allocates() {
     let counting = Count::start();
@@ -202,6 +222,7 @@ fn no_operation_allocates() {
     let before = COUNTED.load(Relaxed);
     counted_during_mutex::<RawMutex>("no allocation, mutex");
     counted_during_mutex::<RawFairMutex>("no allocation, fair mutex");
+    counted_during_bias();
     counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
