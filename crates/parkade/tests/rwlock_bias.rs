@@ -22,14 +22,14 @@ use parkade::{
 use parkade_core::fence::heavy_count;
 use support::{
     FullRwLock, Longest, Rng, Watchdog, Witness, busy, can_bias, for_both_rwlocks, is_biased,
-    make_biased, parked_on, seed, stress_time, wait_for_parked, wait_until, watched, words,
+    make_biased, parked_on, seed, stress_time, wait_for_parked, wait_until, watched_test, words,
 };
 
 /// Grants and heavy fences are counted for the whole process.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+fn alone() -> (MutexGuard<'static, ()>, impl Sized) {
+    (ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner), watched_test())
 }
 
 fn reading_begins_it_and_writing_ends_it<R: FullRwLock>() {
@@ -123,7 +123,6 @@ fn a_writer_waits_for_all_slots<R: FullRwLock>() {
     const READERS: usize = 3;
     const ROUNDS: u64 = 100;
     let _alone = alone();
-    let _watched = watched("a writer and slots");
     let lock = RwLock::<R, _>::new(Witness::new());
     let (take, leave) = (Barrier::new(READERS + 1), Barrier::new(READERS + 1));
     let reading = Barrier::new(READERS + 1);

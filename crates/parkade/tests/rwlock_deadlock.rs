@@ -15,7 +15,7 @@ use parkade::{
     RecursiveRwLock, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     prelude::*,
 };
-use support::{make_biased, wait_for_parked, watched, words};
+use support::{make_biased, wait_for_parked, watched, watched_test, words};
 
 /// What `body` panics with.
 fn panic_of(body: impl FnOnce()) -> String {
@@ -108,6 +108,7 @@ fn the_message_names_both_places() {
 
 #[test]
 fn reading_what_the_thread_itself_writes_is_reported() {
+    let _watched = watched_test();
     let lock = RwLock::new(0);
     let writing = lock.write();
     assert!(panic_of(|| drop(lock.read())).starts_with("deadlock: read() at "));
@@ -117,6 +118,7 @@ fn reading_what_the_thread_itself_writes_is_reported() {
 
 #[test]
 fn two_reads_without_a_writer_are_not() {
+    let _watched = watched_test();
     let lock = RwLock::new(0);
     let (one, other) = (lock.read(), lock.read());
     let (third, fourth) = (lock.upgradable_read(), lock.read());
@@ -174,6 +176,7 @@ fn reads_after_one_another_are_not() {
 /// More guards at once than are remembered: then less is reported, and nothing else happens.
 #[test]
 fn many_guards_at_once() {
+    let _watched = watched_test();
     let locks: Vec<_> = (0..100).map(RwLock::new).collect();
     let mut guards: Vec<_> = locks.iter().map(RwLock::read).collect();
     assert!(guards.iter().map(|guard| **guard).eq(0..100));

@@ -18,7 +18,7 @@ use parkade::{
     prelude::*,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
-use support::{is_biased, make_biased, watched, words};
+use support::{is_biased, make_biased, watched, watched_test, words};
 
 assert_impl_all!(RawRwLock: Send, Sync);
 assert_impl_all!(RawRecursiveRwLock: Send, Sync);
@@ -73,6 +73,7 @@ static RECURSIVE_IN_A_STATIC: RecursiveRwLock<u32> = RecursiveRwLock::new(1);
 
 #[test]
 fn made_in_constants() {
+    let _watched = watched_test();
     *IN_A_STATIC.write() += 1;
     *RECURSIVE_IN_A_STATIC.write() += 1;
     assert_eq!((*IN_A_STATIC.read(), *RECURSIVE_IN_A_STATIC.read()), (2, 2));
@@ -84,6 +85,7 @@ fn made_in_constants() {
 /// Who can have the lock beside whom.
 #[test]
 fn modes_exclude_each_other_as_they_should() {
+    let _watched = watched_test();
     let lock = RwLock::new(5);
     let can = || {
         // One at a time: guards live to the end of a statement.
@@ -129,6 +131,7 @@ fn modes_exclude_each_other_as_they_should() {
 
 #[test]
 fn a_failed_upgrade_gives_the_guard_back() {
+    let _watched = watched_test();
     let lock = RwLock::new(5);
     let reading = lock.read();
     let guard = lock.upgradable_read();
@@ -146,6 +149,7 @@ fn a_failed_upgrade_gives_the_guard_back() {
 
 #[test]
 fn unsized_values_and_access_without_locking() {
+    let _watched = watched_test();
     let boxed: Box<RwLock<[u8]>> = Box::new(RwLock::new([1, 2, 3]));
     boxed.write().reverse();
     assert_eq!(*boxed.read(), [3, 2, 1]);
@@ -158,6 +162,7 @@ fn unsized_values_and_access_without_locking() {
 
 #[test]
 fn mapped_guards_keep_the_lock() {
+    let _watched = watched_test();
     let lock = RwLock::new((1, String::from("x")));
     // Counted first, then by a slot.
     for _ in 0..2 {
@@ -245,6 +250,7 @@ fn a_reader_in_a_slot_that_bumps_lets_a_writer_through() {
 
 #[test]
 fn unlocked_locks_again_when_the_closure_panics() {
+    let _watched = watched_test();
     let lock = RwLock::new(0);
     for _ in 0..2 {
         let mut guard = lock.read();
@@ -263,6 +269,7 @@ fn unlocked_locks_again_when_the_closure_panics() {
 
 #[test]
 fn a_panic_releases_and_does_not_poison() {
+    let _watched = watched_test();
     let lock = RwLock::new(0);
     make_biased(&lock);
     let panics = |body: &(dyn Fn() + Sync)| {
@@ -300,6 +307,7 @@ fn debug_output() {
 /// A forgotten guard leaves the lock locked for reading, and what comes to be at its place is another lock.
 #[test]
 fn forgotten_reads_keep_writers_out_of_this_lock_and_of_no_other() {
+    let _watched = watched_test();
     let mut place = RwLock::new(3);
     for by_slot in [false, true] {
         if by_slot {
@@ -324,6 +332,7 @@ fn forgotten_reads_keep_writers_out_of_this_lock_and_of_no_other() {
 
 #[test]
 fn forgotten_reads_by_slots_leave_the_thread_others() {
+    let _watched = watched_test();
     let locks: Vec<_> = (0..20).map(RwLock::new).collect();
     // On a thread of its own: its slots are used up. Reads that find none are counted.
     thread::scope(|scope| {
@@ -342,6 +351,7 @@ fn forgotten_reads_by_slots_leave_the_thread_others() {
 
 #[test]
 fn a_forgotten_write_guard_leaves_the_lock_taken_and_droppable() {
+    let _watched = watched_test();
     let lock = RwLock::new(3);
     std::mem::forget(lock.write());
     assert!(lock.try_read().is_none() && lock.try_write().is_none());
@@ -351,6 +361,7 @@ fn a_forgotten_write_guard_leaves_the_lock_taken_and_droppable() {
 /// Deeper than a thread has slots: what is left is counted, and all are readers.
 #[test]
 fn reads_nest_deeper_than_slots() {
+    let _watched = watched_test();
     let lock = RecursiveRwLock::new(1);
     make_biased(&lock);
     let mut guards: Vec<RecursiveRwLockReadGuard<'_, u8>> = (0..30).map(|_| lock.read()).collect();
@@ -364,6 +375,7 @@ fn reads_nest_deeper_than_slots() {
 /// Guards by slots are released in any order, and each frees its own.
 #[test]
 fn slots_are_freed_in_any_order() {
+    let _watched = watched_test();
     let locks: Vec<_> = (0..5).map(RwLock::new).collect();
     for lock in &locks {
         make_biased(lock);
@@ -403,6 +415,7 @@ mod sent {
     /// The thread that took the slot is gone, others have come and may have its slots; the guard lives.
     #[test]
     fn a_read_guard_outlives_its_thread() {
+        let _watched = watched_test();
         let lock: &'static RwLock<u32> = Box::leak(Box::new(RwLock::new(0)));
         let biased = make_biased(lock);
         let guard = thread::spawn(move || lock.read()).join().unwrap();
@@ -417,6 +430,7 @@ mod sent {
 
     #[test]
     fn other_guards_are_released_by_another_thread() {
+        let _watched = watched_test();
         let lock = RwLock::new(0);
         let (writing, upgradable) = (lock.write(), RwLock::new(0));
         let upgradable = upgradable.upgradable_read();
@@ -435,6 +449,7 @@ mod arc {
 
     #[test]
     fn guards_own_the_lock() {
+        let _watched = watched_test();
         let lock = Arc::new(RwLock::new(String::from("kept")));
         let weak = Arc::downgrade(&lock);
         let guard: ArcRwLockReadGuard<String> = lock.read_arc();
@@ -449,6 +464,7 @@ mod arc {
 
     #[test]
     fn guards_change_and_release() {
+        let _watched = watched_test();
         let lock = Arc::new(RwLock::new(1));
         let guard: ArcRwLockUpgradableReadGuard<u32> = lock.upgradable_read_arc();
         let mut guard: ArcRwLockWriteGuard<u32> = ArcRwLockUpgradableReadGuard::upgrade(guard);
@@ -475,6 +491,7 @@ mod arc {
 #[cfg(feature = "serde")]
 #[test]
 fn serde_writes_and_reads_the_value() {
+    let _watched = watched_test();
     let lock = RwLock::new(vec![1, 2, 3]);
     let text = serde_json::to_string(&lock).unwrap();
     assert_eq!((text.as_str(), lock.is_locked()), ("[1,2,3]", false));

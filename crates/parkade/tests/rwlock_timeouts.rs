@@ -12,7 +12,7 @@ use std::{
 use parkade::lock_api::{RwLock, RwLockUpgradableReadGuard};
 use support::{
     CENTURIES, FullRwLock, SHORT, Watchdog, Witness, far_future, for_both_rwlocks, make_biased,
-    parked_on, past, wait_for_parked, wait_until, watched, words,
+    parked_on, past, wait_for_parked, wait_until, watched, watched_test, words,
 };
 
 /// A way to have a lock, or to want it.
@@ -98,6 +98,7 @@ const EXCLUSIONS: [(Way, Way); 7] = [
 ];
 
 fn free_lock_is_taken<R: FullRwLock>() {
+    let _watched = watched_test();
     let lock = RwLock::<R, _>::new(Witness::new());
     let deadlines = || {
         [past(), Instant::now(), Instant::now() + Duration::from_secs(9), far_future()].map(Until)
@@ -112,6 +113,7 @@ fn free_lock_is_taken<R: FullRwLock>() {
 
 /// A lock that readers use by slots has not one word that says it is free, but it is.
 fn biased_lock_is_taken_at_once<R: FullRwLock>() {
+    let _watched = watched_test();
     let lock = RwLock::<R, _>::new(Witness::new());
     for way in WAYS {
         for limit in [For(Duration::ZERO), Until(past())] {
@@ -124,6 +126,7 @@ fn biased_lock_is_taken_at_once<R: FullRwLock>() {
 }
 
 fn held_lock_is_given_up_in_time<R: FullRwLock>() {
+    let _watched = watched_test();
     for (has, wants) in EXCLUSIONS {
         let lock = RwLock::<R, _>::new(Witness::new());
         // Readers by slots keep others out no less.

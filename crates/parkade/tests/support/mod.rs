@@ -360,6 +360,11 @@ pub(crate) fn watched(case: impl Into<String>) -> (Progress, Watchdog) {
     (watchdog.thread(0), watchdog)
 }
 
+/// The same for the test that the calling thread runs.
+pub(crate) fn watched_test() -> (Progress, Watchdog) {
+    watched(thread::current().name().unwrap_or("a test"))
+}
+
 /// One thread's way to tell the [`Watchdog`] that it is alive. Dropping it says that it has ended.
 #[derive(Debug)]
 pub(crate) struct Progress {
