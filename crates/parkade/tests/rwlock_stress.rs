@@ -16,8 +16,8 @@ use parkade::{
     prelude::*,
 };
 use support::{
-    FullRwLock, Longest, Pace, Rng, Watchdog, Witness, busy, parked_on, pause, section_body, seed,
-    stress_time, words,
+    FullRwLock, Longest, Pace, Rng, Watchdog, Witness, busy, in_bursts, parked_on, pause,
+    section_body, seed, stress_time, words,
 };
 
 type Lock<R> = RwLock<R, Witness>;
@@ -326,6 +326,50 @@ fn case<R: Subject>(threads: usize, pace: Pace, write_share: u64) {
     assert_eq!(words(&lock), "0 readers {}, bias 0x0", "{name}: left locked");
 }
 
+/// Nobody comes later whose release could make up for a wake-up that went missing. Threads start within a
+/// few microseconds, some to hold the lock for as long as others wait for it.
+fn bursts<R: Subject>(threads: usize) {
+    let seed = seed();
+    let lock = Lock::<R>::new(Witness::new());
+    let name = format!("{}, bursts of {threads}, PARKADE_SEED={seed}", R::NAME);
+    let tally = Tally::default();
+    let sections = in_bursts(&name, threads, seed, |index, rng| {
+        busy(Duration::from_nanos(rng.below(3_000)));
+        if index > 0 && rng.below(2) == 0 {
+            // Timeouts that end just when it is the waiter's turn.
+            let time = Duration::from_micros(rng.below(150));
+            return match rng.below(3) {
+                0 => lock.try_read_for(time).map_or(0, |guard| {
+                    guard.check();
+                    0
+                }),
+                1 => lock.try_upgradable_read_for(time).map_or(0, |guard| {
+                    let guard = RwLockUpgradableReadGuard::try_upgrade_for(guard, time);
+                    guard.map_or(0, |mut guard| {
+                        guard.section(|| {});
+                        1
+                    })
+                }),
+                _ => lock.try_write_for(time).map_or(0, |mut guard| {
+                    guard.section(|| {});
+                    1
+                }),
+            };
+        }
+        if index == 0 && rng.below(2) == 0 {
+            let hold = Duration::from_micros(rng.below(150));
+            lock.write().section(|| busy(hold));
+            return 1;
+        }
+        let mut turn = Turn { pace: Pace::Tight, rng, sections: 0 };
+        turn.take(&lock, 24, &tally);
+        turn.sections
+    });
+    println!("{name}: {sections} sections, {tally:?}");
+    assert_eq!(lock.write().count(), sections, "{name}: sections were lost");
+    assert_eq!(words(&lock), "0 readers {}, bias 0x0", "{name}: left locked");
+}
+
 /// Writers that give up at the moment at which the last reader leaves, and whatever can be done to the
 /// lock in that moment: Amanieu/parking_lot#465. Millions of rounds in the long form.
 fn timeouts_race_releases<R: Subject>() {
@@ -427,6 +471,16 @@ macro_rules! cases {
             #[test]
             fn sixteen_threads_sleepy() {
                 case::<$raw>(16, Pace::Sleepy, 16);
+            }
+
+            #[test]
+            fn bursts_of_three() {
+                bursts::<$raw>(3);
+            }
+
+            #[test]
+            fn bursts_of_six() {
+                bursts::<$raw>(6);
             }
 
             #[test]

@@ -5,10 +5,7 @@
 mod support;
 
 use std::{
-    sync::atomic::{
-        AtomicBool, AtomicUsize,
-        Ordering::{AcqRel, Acquire, Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -17,7 +14,9 @@ use parkade::{
     RawFairMutex, RawMutex,
     lock_api::{Mutex, MutexGuard},
 };
-use support::{FullMutex, Pace, Rng, Watchdog, Witness, pause, section_body, seed, stress_time};
+use support::{
+    FullMutex, Pace, Rng, Watchdog, Witness, in_bursts, pause, section_body, seed, stress_time,
+};
 
 /// One turn with a randomly chosen operation; the number of sections it came to.
 fn turn<R: FullMutex>(lock: &Mutex<R, Witness>, pace: Pace, rng: &mut Rng) -> u64 {
@@ -113,51 +112,11 @@ fn case<R: FullMutex>(name: &str, threads: usize, pace: Pace) {
     println!("{name}: {sections} sections");
 }
 
-/// Rounds in which every thread has one turn and then waits for the others. Within a round nobody
-/// comes by later whose release could make up for a wake-up that went missing.
 fn bursts<R: FullMutex>(name: &str, threads: usize) {
     let seed = seed();
     let lock = Mutex::<R, _>::new(Witness::new());
-    let arrived = AtomicUsize::new(0);
-    let go_on = AtomicBool::new(true);
-    let end = Instant::now() + stress_time();
     let name = format!("{name}, bursts of {threads}, PARKADE_SEED={seed}");
-    let watchdog = Watchdog::new(&*name, threads);
-
-    let sections: u64 = thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|index| {
-                let (lock, arrived, go_on) = (&lock, &arrived, &go_on);
-                let progress = watchdog.thread(index);
-                let mut rng = Rng::new(seed ^ (index as u64) << 48);
-                scope.spawn(move || {
-                    let mut sections = 0;
-                    for round in (1..).step_by(2) {
-                        if index == 0 && Instant::now() > end {
-                            go_on.store(false, Relaxed);
-                        }
-                        arrived.fetch_add(1, AcqRel);
-                        while arrived.load(Acquire) < round * threads {
-                            thread::yield_now();
-                        }
-                        if !go_on.load(Relaxed) {
-                            break;
-                        }
-                        sections += turn(lock, Pace::Mixed, &mut rng);
-                        progress.step();
-                        // Nobody may change `go_on` before all have read it.
-                        arrived.fetch_add(1, AcqRel);
-                        while arrived.load(Acquire) < (round + 1) * threads {
-                            thread::yield_now();
-                        }
-                    }
-                    sections
-                })
-            })
-            .collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).sum()
-    });
-
+    let sections = in_bursts(&name, threads, seed, |_, rng| turn(&lock, Pace::Mixed, rng));
     assert_eq!(lock.lock().count(), sections, "{name}: sections were lost");
     println!("{name}: {sections} sections");
 }

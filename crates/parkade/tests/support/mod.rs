@@ -14,7 +14,10 @@ use std::{
     io::Write,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant, SystemTime},
@@ -383,6 +386,54 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.shared.steps[self.index].store(ENDED, Relaxed);
     }
+}
+
+/// Rounds in which every thread has one turn and then waits for the others, for [`stress_time`]; the sum of
+/// what the turns return. Within a round nobody comes by later whose release could make up for a wake-up
+/// that went missing.
+pub(crate) fn in_bursts(
+    case: &str,
+    threads: usize,
+    seed: u64,
+    turn: impl Fn(usize, &mut Rng) -> u64 + Sync,
+) -> u64 {
+    let arrived = AtomicUsize::new(0);
+    let go_on = AtomicBool::new(true);
+    let end = Instant::now() + stress_time();
+    let watchdog = Watchdog::new(case, threads);
+    let meet = |target| {
+        arrived.fetch_add(1, AcqRel);
+        while arrived.load(Acquire) < target {
+            thread::yield_now();
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|index| {
+                let (meet, go_on, turn) = (&meet, &go_on, &turn);
+                let progress = watchdog.thread(index);
+                let mut rng = Rng::new(seed ^ (index as u64) << 48);
+                scope.spawn(move || {
+                    let mut sum = 0;
+                    for round in (1..).step_by(2) {
+                        if index == 0 && Instant::now() > end {
+                            go_on.store(false, Relaxed);
+                        }
+                        meet(round * threads);
+                        if !go_on.load(Relaxed) {
+                            break;
+                        }
+                        sum += turn(index, &mut rng);
+                        progress.step();
+                        // Nobody may change `go_on` before all have read it.
+                        meet((round + 1) * threads);
+                    }
+                    sum
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().expect("a worker failed")).sum()
+    })
 }
 
 /// Two numbers that every section leaves equal: whoever sees them differ was not alone.
