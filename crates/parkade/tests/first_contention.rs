@@ -6,32 +6,15 @@
 mod support;
 
 use std::{
-    sync::atomic::{
-        AtomicUsize,
-        Ordering::{AcqRel, Acquire},
-    },
+    sync::atomic::AtomicUsize,
     thread,
     time::{Duration, Instant},
 };
 
 use parkade::{Mutex, tuning};
-use support::{Rng, Watchdog, Witness, busy, seed, stress_time};
+use support::{Rng, Watchdog, Witness, busy, meet, seed, stress_time};
 
 const LOCKS: usize = 512;
-
-/// Waits for the other thread without giving up the processor, unless that takes suspiciously long.
-fn meet(arrived: &AtomicUsize, target: usize) {
-    arrived.fetch_add(1, AcqRel);
-    let mut looks = 0_u32;
-    while arrived.load(Acquire) < target {
-        looks += 1;
-        if looks > 10_000 {
-            thread::yield_now();
-        } else {
-            std::hint::spin_loop();
-        }
-    }
-}
 
 #[test]
 fn first_waiter_and_plain_release_do_not_miss_each_other() {

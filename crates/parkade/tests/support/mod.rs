@@ -388,6 +388,20 @@ impl Drop for Progress {
     }
 }
 
+/// Waits for the other thread without giving up the processor, unless that takes suspiciously long.
+pub(crate) fn meet(arrived: &AtomicUsize, target: usize) {
+    arrived.fetch_add(1, AcqRel);
+    let mut looks = 0_u32;
+    while arrived.load(Acquire) < target {
+        looks += 1;
+        if looks > 10_000 {
+            thread::yield_now();
+        } else {
+            std::hint::spin_loop();
+        }
+    }
+}
+
 /// Rounds in which every thread has one turn and then waits for the others, for [`stress_time`]; the sum of
 /// what the turns return. Within a round nobody comes by later whose release could make up for a wake-up
 /// that went missing.
