@@ -173,31 +173,41 @@ loom::lazy_static! {
 #[cfg(not(loom))]
 static HIGH: AtomicUsize = AtomicUsize::new(0);
 
+/// What a thread without a block has instead: its slots are never free. Not under loom, whose atomics
+/// cannot be made in constants.
+#[cfg(not(loom))]
+static NO_BLOCK: Block = Block {
+    lease: AtomicUsize::new(0),
+    slots: [const { Slot(AtomicUsize::new(usize::MAX)) }; SLOTS],
+};
+
 /// What a thread knows of its block. Constant and without a destructor, like every thread-local of
 /// this crate.
 struct Mine {
-    /// Its place in the table, or `BLOCKS` without one.
-    block: Cell<usize>,
+    #[cfg(not(loom))]
+    block: Cell<&'static Block>,
+    #[cfg(loom)]
+    block: Cell<Option<&'static Block>>,
     /// Reads until it tries again to lease one.
     patience: Cell<u32>,
 }
 
 #[cfg(not(loom))]
 thread_local! {
-    static MINE: Mine = const { Mine { block: Cell::new(BLOCKS), patience: Cell::new(0) } };
+    static MINE: Mine = const { Mine { block: Cell::new(&NO_BLOCK), patience: Cell::new(0) } };
 }
 #[cfg(loom)]
 loom::thread_local! {
-    static MINE: Mine = Mine { block: Cell::new(BLOCKS), patience: Cell::new(0) };
+    static MINE: Mine = Mine { block: Cell::new(None), patience: Cell::new(0) };
 }
 
 /// A free slot of the calling thread, to be taken at once; `None` if it has none.
 #[inline(always)]
 pub fn mine() -> Option<&'static Slot> {
     MINE.with(|mine| {
-        // Out of range without a block.
-        if let Some(block) = TABLE.get(mine.block.get()) {
-            let first = &block.slots[0];
+        #[cfg(not(loom))]
+        {
+            let first = &mine.block.get().slots[0];
             if first.is_free() {
                 return Some(first);
             }
@@ -207,23 +217,35 @@ pub fn mine() -> Option<&'static Slot> {
 }
 
 impl Mine {
+    /// The thread's block, if it has one.
+    fn block(&self) -> Option<&'static Block> {
+        #[cfg(not(loom))]
+        return Some(self.block.get()).filter(|block| !core::ptr::eq(*block, &NO_BLOCK));
+        #[cfg(loom)]
+        self.block.get()
+    }
+
     /// A free slot that is not the first, or the first of a block that has yet to be leased.
     #[cold]
     fn any_other(&self) -> Option<&'static Slot> {
-        if let Some(block) = TABLE.get(self.block.get()) {
+        if let Some(block) = self.block() {
             return block.free_slot();
         }
         if let Some(patience) = self.patience.get().checked_sub(1) {
             self.patience.set(patience);
             return None;
         }
-        let Some(block) = lease() else {
+        let Some(place) = lease() else {
             self.patience.set(READS_PER_TRY);
             return None;
         };
-        HIGH.fetch_max(block + 1, Ordering::Relaxed);
+        HIGH.fetch_max(place + 1, Ordering::Relaxed);
+        let block = &TABLE[place];
+        #[cfg(not(loom))]
         self.block.set(block);
-        TABLE[block].free_slot()
+        #[cfg(loom)]
+        self.block.set(Some(block));
+        block.free_slot()
     }
 }
 
@@ -274,9 +296,10 @@ pub fn any_with(token: Token) -> bool {
 /// are: an acquisition may have been handed to the thread that forked.
 #[cfg(all(unix, not(loom)))]
 pub(crate) fn reset_after_fork() {
-    let mine = MINE.with(|mine| mine.block.get());
-    for (place, block) in TABLE[..HIGH.load(Ordering::Relaxed)].iter().enumerate() {
-        let owner = if place == mine { crate::sys::thread_id() } else { 0 };
+    let mine = MINE.with(Mine::block);
+    for block in &TABLE[..HIGH.load(Ordering::Relaxed)] {
+        let is_mine = mine.is_some_and(|mine| core::ptr::eq(mine, block));
+        let owner = if is_mine { crate::sys::thread_id() } else { 0 };
         let passed = block.try_pass(block.lease(), owner);
         debug_assert!(passed, "another thread in a forked child");
     }
