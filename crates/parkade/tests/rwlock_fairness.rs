@@ -121,6 +121,42 @@ fn writers_on_every_processor_do_not_starve_writers() {
     assert_nobody_starves(processors() + 2, Doing::Write, Doing::Upgrade, hold);
 }
 
+/// A writer that sleeps inside and writes again at once leaves the lock free for some nanoseconds: whoever has
+/// to be woken first gets in by a claim, or not at all.
+#[test]
+fn a_sleeping_writer_that_writes_again_shares_the_lock() {
+    const ROUNDS: usize = 30;
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for victim in [Doing::Read, Doing::Write, Doing::Upgrade] {
+        let lock = RwLock::new(Witness::new());
+        let stop = AtomicBool::new(false);
+        let _watched = support::watched(format!("a sleeping writer against {victim:?}"));
+        let hog = || {
+            while !stop.load(Relaxed) {
+                Doing::Write.once(&lock, || thread::sleep(Duration::from_millis(2)));
+            }
+        };
+        let waited: Duration = thread::scope(|scope| {
+            scope.spawn(hog);
+            let waits = (0..ROUNDS).map(|_| {
+                // The hog is in.
+                while !lock.is_locked_exclusive() {
+                    thread::yield_now();
+                }
+                let before = Instant::now();
+                victim.once(&lock, || {});
+                before.elapsed()
+            });
+            let waited = waits.sum();
+            stop.store(true, Relaxed);
+            waited
+        });
+        println!("{victim:?}: {ROUNDS} waits took {waited:?}");
+        // 30 x (half a millisecond until it may claim, and two sections).
+        assert!(waited < Duration::from_millis(1500), "{victim:?}: {waited:?}");
+    }
+}
+
 /// Readers whose sections overlap, so that there is never a moment without one; by slots, at first.
 #[test]
 fn a_biased_lock_with_overlapping_readers_lets_a_writer_in() {
