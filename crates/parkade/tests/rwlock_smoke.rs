@@ -17,16 +17,63 @@ fn smoke() {
                     let mut r = t as u64 * 7919 + 1;
                     while Instant::now() < end {
                         for _ in 0..100 {
-                            r = r.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                            r = r
+                                .wrapping_mul(6364136223846793005)
+                                .wrapping_add(1442695040888963407);
                             match (r >> 33) % 100 {
-                                0..=79 => { let g = lock.read(); assert_eq!(g.0, g.1); }
-                                80..=84 => { let g = lock.read(); let h = lock.read_recursive(); assert_eq!(g.0, h.1); }
-                                85..=89 => { let mut g = lock.write(); g.0 += 1; g.1 += 1; w += 1; }
-                                90..=91 => { let g = lock.upgradable_read(); let mut g = RwLockUpgradableReadGuard::upgrade(g); g.0 += 1; g.1 += 1; w += 1; }
-                                92 => { if let Some(mut g) = lock.try_write_for(Duration::from_micros((r >> 20) % 1000)) { g.0 += 1; g.1 += 1; w += 1; } }
-                                93 => { if let Some(g) = lock.try_read_for(Duration::from_micros((r >> 20) % 1000)) { assert_eq!(g.0, g.1); } }
-                                94 => { if let Some(mut g) = lock.try_write() { g.0 += 1; g.1 += 1; w += 1; } }
-                                _ => { let mut g = lock.write(); g.0 += 1; g.1 += 1; w += 1; let g = parkade::RwLockWriteGuard::downgrade(g); assert_eq!(g.0, g.1); }
+                                0..=79 => {
+                                    let g = lock.read();
+                                    assert_eq!(g.0, g.1);
+                                }
+                                80..=84 => {
+                                    let g = lock.read();
+                                    let h = lock.read_recursive();
+                                    assert_eq!(g.0, h.1);
+                                }
+                                85..=89 => {
+                                    let mut g = lock.write();
+                                    g.0 += 1;
+                                    g.1 += 1;
+                                    w += 1;
+                                }
+                                90..=91 => {
+                                    let g = lock.upgradable_read();
+                                    let mut g = RwLockUpgradableReadGuard::upgrade(g);
+                                    g.0 += 1;
+                                    g.1 += 1;
+                                    w += 1;
+                                }
+                                92 => {
+                                    if let Some(mut g) =
+                                        lock.try_write_for(Duration::from_micros((r >> 20) % 1000))
+                                    {
+                                        g.0 += 1;
+                                        g.1 += 1;
+                                        w += 1;
+                                    }
+                                }
+                                93 => {
+                                    if let Some(g) =
+                                        lock.try_read_for(Duration::from_micros((r >> 20) % 1000))
+                                    {
+                                        assert_eq!(g.0, g.1);
+                                    }
+                                }
+                                94 => {
+                                    if let Some(mut g) = lock.try_write() {
+                                        g.0 += 1;
+                                        g.1 += 1;
+                                        w += 1;
+                                    }
+                                }
+                                _ => {
+                                    let mut g = lock.write();
+                                    g.0 += 1;
+                                    g.1 += 1;
+                                    w += 1;
+                                    let g = parkade::RwLockWriteGuard::downgrade(g);
+                                    assert_eq!(g.0, g.1);
+                                }
                             }
                             n += 1;
                         }
@@ -35,8 +82,13 @@ fn smoke() {
                 })
             })
             .collect();
-        let mut total = 0; let mut writes = 0;
-        for h in hs { let (n, w) = h.join().unwrap(); total += n; writes += w; }
+        let mut total = 0;
+        let mut writes = 0;
+        for h in hs {
+            let (n, w) = h.join().unwrap();
+            total += n;
+            writes += w;
+        }
         assert_eq!(lock.read().0, writes);
         eprintln!("{threads}: {total} ops {writes} writes");
     }

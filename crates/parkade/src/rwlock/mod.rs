@@ -18,12 +18,12 @@ mod model;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-#[cfg(all(test, loom))]
-pub(crate) use edges::ALL as EDGES;
 #[cfg(not(loom))]
 pub use face::SharedGuardState;
 #[cfg(not(loom))]
 pub use recursive::*;
+#[cfg(all(test, loom))]
+pub(crate) use {edges::ALL as EDGES, raw::Core, state::Mode};
 
 #[cfg(not(loom))]
 use {

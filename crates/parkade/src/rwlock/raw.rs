@@ -89,22 +89,65 @@ struct Waiter {
 }
 
 impl Waiter {
+    fn new(lock: &Core, mode: Mode, deadline: Option<Moment>) -> Waiter {
+        Waiter {
+            mode,
+            wait: Wait::begin(lock.key(), deadline),
+            standing: Standing::Newcomer,
+            place: Place::Back,
+            claimed: false,
+            contentions: 0,
+            deadline,
+        }
+    }
+
     fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Moment::now() >= deadline)
     }
 }
 
 /// The eight bytes under every reader-writer lock.
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) word: Word,
     pub(super) bias: Bias,
 }
 
 impl Core {
     parkade_core::const_unless_loom! {
-        pub(super) fn new() -> Core {
+        pub(crate) fn new() -> Core {
             Core { word: Word::new(), bias: Bias::new() }
         }
+    }
+
+    /// For models: panics unless the lock is free and nobody waits.
+    #[cfg(all(test, loom))]
+    pub(crate) fn check_rest(&self) {
+        let word = self.word.load();
+        assert!(word.is_legal() && !word.is_held() && !word.has_line(), "left {self:?}");
+        assert!(!word.claimed() && !self.slots_hold(), "left {self:?}");
+    }
+
+    /// For models, where a deadline cannot pass while a thread is awake: `acquire_slow` for a thread
+    /// whose deadline passes just after it was woken.
+    #[cfg(all(test, loom))]
+    pub(super) fn acquire_or_give_up_once_woken(&self, mode: Mode) -> bool {
+        let mut waiter = Waiter::new(self, mode, None);
+        while waiter.standing == Standing::Newcomer {
+            match self.word.try_acquire(mode, waiter.standing, claims()) {
+                Attempt::Acquired => return true,
+                Attempt::Pending => return self.drain_or_retreat(None, Retreat::Out),
+                Attempt::Contended => {}
+                Attempt::Full => unreachable!(),
+                Attempt::Busy => {
+                    self.park(&mut waiter);
+                }
+            }
+        }
+        if waiter.wait.may_claim() {
+            self.word.claim(mode);
+            waiter.claimed = true;
+        }
+        self.leave(&waiter)
     }
 
     /// The address the table knows our queue by; only a number to it.
@@ -121,15 +164,7 @@ impl Core {
         deadline: Option<Moment>,
         on_park: impl FnOnce(),
     ) -> bool {
-        let mut waiter = Waiter {
-            mode,
-            wait: Wait::begin(self.key(), deadline),
-            standing: Standing::Newcomer,
-            place: Place::Back,
-            claimed: false,
-            contentions: 0,
-            deadline,
-        };
+        let mut waiter = Waiter::new(self, mode, deadline);
         let mut on_park = Some(on_park);
         loop {
             match self.word.try_acquire(mode, waiter.standing, claims()) {

@@ -104,7 +104,7 @@ const ACTIVE: u32 = 1;
 
 /// How a lock is held or wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// With other readers.
     Shared,
     /// As `Shared`, by a thread that may be among those whom a `PENDING` waits for: it passes that one,
