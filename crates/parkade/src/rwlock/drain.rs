@@ -78,11 +78,12 @@ impl Core {
 
     /// T2, if there is nobody in, counted or in a slot.
     fn try_enter(&self) -> bool {
-        let word = self.word.load();
+        let word = self.word.load_after_readers();
         if word.readers() > 0 {
             return false;
         }
         if word.biased() {
+            // Also what the last reader began or resumed before it left.
             self.interrupt_bias();
             if self.slots_hold() {
                 return false;
@@ -98,7 +99,9 @@ impl Core {
         if self.word.try_sleep_for_readers() {
             return true;
         }
-        if !self.word.load().biased() {
+        // The last reader to leave may have switched the bias on again. Readers that leave their slots
+        // would then not look for us: interrupt it first.
+        if !self.word.load_after_readers().biased() || self.bias.load().is_active() {
             return false;
         }
         self.word.sleep_for_slots();

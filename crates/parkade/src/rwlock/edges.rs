@@ -9,6 +9,7 @@ parkade_core::orderings! {
     W6 = Acquire, "an upgradable reader becomes the writer; pairs with W3: what readers read";
     G1 = Release, "bias is switched on; pairs with G2: the protected data, as the reader who does it has seen it";
     G2 = Acquire, "a reader in a slot finds the bias still on; pairs with G1: the protected data";
+    G3 = Acquire, "whoever is to write sees that no reader is counted, and looks at the bias; pairs with W3: the bias that the reader has switched on";
     D1 = SeqCst, "a reader has freed its slot and looks for a sleeping writer; pairs with D2 (store buffering)";
     D2 = SeqCst, "a writer about to sleep looks at the slots again; pairs with D1 (store buffering)";
 }

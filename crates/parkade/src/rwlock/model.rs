@@ -576,3 +576,20 @@ fn model_rw_bias_freed_elsewhere() {
         other.check(0);
     });
 }
+
+/// covers: G1 G3 D1 D2 (a counted reader begins the bias while a writer is on its way, and then reads
+/// by a slot as well)
+#[test]
+fn model_rw_bias_begins() {
+    explore(3, Policy::Biases, || {
+        let shared = Shared::<Core>::new();
+        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        let counted = shared.read();
+        // Recursive, because the writer may be waiting for us by now.
+        let in_slot = shared.raw.read(Mode::Recursive, Held::here());
+        shared.look_unread(counted);
+        shared.look_unread(in_slot);
+        writer.join().unwrap();
+        shared.check(1);
+    });
+}

@@ -74,7 +74,7 @@
 //! * `EXCLUSIVE` while draining: a recursive reader could not tell whether it may pass.
 #![forbid(unsafe_code)]
 
-use super::edges::{G1, G2, W1, W2, W3, W4, W5, W6};
+use super::edges::{G1, G2, G3, W1, W2, W3, W4, W5, W6};
 use crate::parked::Parked;
 use core::fmt;
 use parkade_core::{
@@ -364,6 +364,12 @@ impl Word {
     #[inline(always)]
     pub(super) fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Relaxed))
+    }
+
+    /// For whoever is `PENDING`, before it looks at the bias: what readers did to that before they left
+    /// is seen.
+    pub(super) fn load_after_readers(&self) -> Snapshot {
+        Snapshot(self.0.load(G3.get()))
     }
 
     /// T1 for a newcomer that reads, at the first go.
