@@ -88,10 +88,14 @@ impl Core {
             if self.slots_hold() {
                 return false;
             }
-            // Nobody is counted and nobody has a slot: nobody is there to begin a bias.
+        }
+        let entered = self.word.try_enter();
+        if entered && word.biased() {
+            // Not before: a recursive reader may have come after we looked, and may resume the period
+            // when we give up.
             self.bias.end();
         }
-        self.word.try_enter()
+        entered
     }
 
     /// D1; the caller holds the drain queue's lock.

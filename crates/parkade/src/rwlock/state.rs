@@ -24,7 +24,7 @@
 //!
 //! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE`, `BIASED` and readers; `PENDING` without
 //! `UPGRADABLE`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
-//! there is one at most. A bias that is not 0 implies `BIASED`.
+//! there is one at most. A bias that is not 0 implies `BIASED`, but while T2 is about to be followed by G4.
 //!
 //! # Bit laws
 //!
@@ -211,9 +211,9 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     row("D1", "+DRAIN_PARKED", "PENDING, under the drain queue's lock", "drain"),
     row("D2", "-DRAIN_PARKED", "whoever took PENDING off the drain queue, under its lock", "drain"),
     row("G1", "+BIASED, then bias: 0 -> number + ACTIVE", "a counted reader; Release", "bias"),
-    row("G2", "bias: +ACTIVE", "a counted reader; Release", "bias"),
+    row("G2", "bias: +ACTIVE", "a counted reader", "bias"),
     row("G3", "bias: -ACTIVE, then a heavy fence", "PENDING", "bias"),
-    row("G4", "bias: 0", "PENDING, after a scan that found no slot", "bias"),
+    row("G4", "bias: 0", "the writer, after a T2 that cleared BIASED", "bias"),
 ];
 
 /// A snapshot of the word.
@@ -642,9 +642,10 @@ impl Bias {
     }
 
     /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
-    /// counted reader.
+    /// counted reader. Nobody has written since the period began, and this continues the release
+    /// sequence of its beginning.
     pub(super) fn resume(&self, period: Period) {
-        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, G1.get(), Relaxed);
+        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, Relaxed, Relaxed);
     }
 
     /// G3, before its fence.
