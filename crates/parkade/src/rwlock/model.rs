@@ -593,3 +593,27 @@ fn model_rw_bias_begins() {
         shared.check(1);
     });
 }
+
+/// covers: R4 C2 P4 (the lock is reserved for a writer that has to wait for another holder, and
+/// gives up: no reservation stays behind)
+#[test]
+fn model_rw_fair_gives_up() {
+    for policy in [Policy::Stays, Policy::Claims] {
+        explore(3, policy, || {
+            let shared = Shared::<Core>::new();
+            let reading = shared.read();
+            shared.raw.read_upgradably();
+            let acquired = Counter::new();
+            let timed = {
+                let acquired = acquired.clone();
+                spawn(&shared, move |shared| acquired.add(shared.timed_lock_touch_unlock()))
+            };
+            shared.look();
+            shared.raw.unread_fair(reading);
+            shared.look();
+            shared.raw.release(Mode::Upgradable);
+            timed.join().unwrap();
+            shared.check(acquired.get());
+        });
+    }
+}

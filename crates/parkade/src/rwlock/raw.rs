@@ -83,7 +83,6 @@ struct Waiter {
     wait: Wait,
     standing: Standing,
     place: Place,
-    claimed: bool,
     contentions: u32,
     deadline: Option<Moment>,
 }
@@ -95,7 +94,6 @@ impl Waiter {
             wait: Wait::begin(lock.key(), deadline),
             standing: Standing::Newcomer,
             place: Place::Back,
-            claimed: false,
             contentions: 0,
             deadline,
         }
@@ -145,7 +143,6 @@ impl Core {
         }
         if waiter.wait.may_claim() {
             self.word.claim(mode);
-            waiter.claimed = true;
         }
         self.leave(&waiter)
     }
@@ -190,10 +187,9 @@ impl Core {
             if waiter.wait.poll_again() {
                 continue;
             }
-            if waiter.standing == Standing::Designated && !waiter.claimed && waiter.wait.may_claim()
-            {
+            if waiter.standing == Standing::Designated && waiter.wait.may_claim() {
+                // Again, if it has done so before: another designated thread may have come in between.
                 self.word.claim(mode);
-                waiter.claimed = true;
             }
             if waiter.is_late() {
                 return self.leave(&waiter);
@@ -223,13 +219,16 @@ impl Core {
 
     /// Queues and sleeps. `false` if the deadline passed in the queue.
     fn park(&self, waiter: &mut Waiter) -> bool {
-        let &mut Waiter { mode, standing, place, claimed, deadline, .. } = waiter;
+        let &mut Waiter { mode, standing, place, deadline, .. } = waiter;
         let request = ParkRequest::new(self.key())
             .token(park_token(mode))
             .since(waiter.wait.queueing())
             .place(place)
             .deadline(deadline);
-        let left_behind = Cell::new(None);
+        let left_behind = Cell::<Option<Snapshot>>::new(None);
+        // A claim may be ours even if we have not made it: a fair release makes it for us (R4).
+        let leaves_claim =
+            || standing == Standing::Designated && left_behind.get().is_some_and(Snapshot::claimed);
         // SAFETY: the key is our own address; the callbacks only touch the word, and the one that
         // may unpark does.
         let result = unsafe {
@@ -248,7 +247,7 @@ impl Core {
                     }
                 },
                 |departure| {
-                    if claimed {
+                    if leaves_claim() {
                         self.word.unclaim();
                     }
                     self.word.publish(departure.have_more_threads.into(), Waking::Keep);

@@ -35,8 +35,9 @@
 //! * `WAKING`: set under the bucket lock by whoever takes the designated thread off the queue; cleared
 //!   by that thread alone, in the step in which it acquires (T1), parks again (P1) or gives up (P4).
 //! * Claims: set by the designated thread (C1), or for it by a fair release (R4); cleared with
-//!   `WAKING` in T1 and P4, or by the claimer that times out in the queue, under the bucket lock.
-//!   Survive its parking again.
+//!   `WAKING` in T1 and P4, by the claimer that times out in the queue (C2), and by whoever finds the
+//!   queue empty and nobody designated (P3), under the bucket lock. Survive its parking again, but
+//!   not another designated thread: then it claims again when it loses again.
 //! * `BIASED`: set by a counted reader (G1) while nobody is `PENDING`; cleared by T2, after a scan that
 //!   found no slot.
 //! * `ACTIVE`: set by a counted reader, after `BIASED`; cleared by whoever is `PENDING`. So a `PENDING`
@@ -508,7 +509,11 @@ impl Word {
             Mode::Shared | Mode::Recursive | Mode::Upgradable => CLAIM_SHARED,
             Mode::Exclusive => CLAIM_EXCLUSIVE,
         };
-        self.update(Relaxed, |word| (word & !CLAIMS) | claim);
+        // A reservation (R4) is the stronger claim.
+        self.update(Relaxed, |word| match word & CLAIMS {
+            CLAIM_EXCLUSIVE => word,
+            _ => (word & !CLAIMS) | claim,
+        });
     }
 
     /// C2; the caller holds the bucket lock.
@@ -558,10 +563,12 @@ const fn with_queue(word: u32, parked: Parked, waking: Waking) -> u32 {
         Parked::Some => word | PARKED,
         Parked::None => word & !PARKED,
     };
-    match waking {
+    let word = match waking {
         Waking::Keep => word,
         Waking::Set => word | WAKING,
-    }
+    };
+    // A claim whose claimer has left the queue without it ends with the line.
+    if word & (PARKED | WAKING) == 0 { word & !CLAIMS } else { word }
 }
 
 /// What becomes of `WAKING`, for [`Word::publish`].
