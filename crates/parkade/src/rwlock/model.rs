@@ -6,8 +6,11 @@
 //! joining the waiter before releasing: if nobody wakes it, the model deadlocks.
 
 use super::{held::Held, ops::Reading, raw::Core, state::Mode};
-use crate::model::{Policy, Shared, explore, spawn};
-use loom::sync::{Arc, atomic::AtomicU32};
+use crate::model::{Policy, Shared, explore, explore_only, spawn};
+use loom::{
+    sync::{Arc, atomic::AtomicU32},
+    thread,
+};
 use parkade_core::{Moment, shim::Ordering::Relaxed};
 
 impl Shared<Core> {
@@ -168,7 +171,7 @@ fn model_rw_drain() {
 /// covers: T3 D1 P3 (a writer gives up; the reader behind it gets in while the first one stays)
 #[test]
 fn model_rw_drain_gives_up() {
-    explore(2, Policy::Stays, || {
+    explore(3, Policy::Stays, || {
         let shared = Shared::<Core>::new();
         let reading = shared.read();
         let timed = spawn(&shared, |shared| {
@@ -308,7 +311,7 @@ fn model_rw_try_upgrade() {
 /// covers: T4 T3 P3 (an upgrade gives up; the reader behind it gets in while the others stay)
 #[test]
 fn model_rw_upgrade_lets_in() {
-    explore(2, Policy::Stays, || {
+    explore(4, Policy::Stays, || {
         let shared = Shared::<Core>::new();
         let reading = shared.read();
         shared.raw.read_upgradably();
@@ -352,7 +355,7 @@ fn model_rw_downgrade() {
 /// reader, the reader behind it gets in)
 #[test]
 fn model_rw_out_of_turn() {
-    explore(2, Policy::Stays, || {
+    explore(3, Policy::Stays, || {
         let shared = Shared::<Core>::new();
         shared.raw.write();
         let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
@@ -361,6 +364,31 @@ fn model_rw_out_of_turn() {
         shared.raw.downgrade(Mode::Exclusive, Mode::Upgradable);
         reader.join().unwrap();
         assert_eq!(shared.look(), 1);
+        shared.raw.release(Mode::Upgradable);
+        writer.join().unwrap();
+        shared.check(2);
+    });
+}
+
+/// covers: T5 P3 (out of turn, two readers: the one that is woken lets the other in, which need not
+/// wait until somebody leaves)
+#[test]
+fn model_rw_out_of_turn_all() {
+    explore_only(1, Policy::Stays, || {
+        let shared = Shared::<Core>::new();
+        shared.raw.write();
+        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        let reader = spawn(&shared, |shared| shared.read_look_unread());
+        let stays = spawn(&shared, |shared| {
+            let reading = shared.read();
+            reader.join().unwrap();
+            shared.look_unread(reading);
+        });
+        // They queue, in any order.
+        thread::yield_now();
+        shared.touch();
+        shared.raw.downgrade(Mode::Exclusive, Mode::Upgradable);
+        stays.join().unwrap();
         shared.raw.release(Mode::Upgradable);
         writer.join().unwrap();
         shared.check(2);
@@ -435,7 +463,7 @@ fn model_rw_recursive() {
 /// covers: G1 G3 G4 T2 (S1: taking a slot, and leaving it, against a writer that ends the bias)
 #[test]
 fn model_rw_bias() {
-    explore(3, Policy::Biases, || {
+    explore(4, Policy::Biases, || {
         let shared = Shared::biased();
         let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
         shared.read_look_unread();
@@ -447,7 +475,7 @@ fn model_rw_bias() {
 /// covers: G1 G3 D1 D2 (S2: two readers leave their slots at once; one of them wakes the writer)
 #[test]
 fn model_rw_bias_last_wakes() {
-    explore(2, Policy::Biases, || {
+    explore(4, Policy::Biases, || {
         let shared = Shared::biased();
         let reading = shared.read();
         let other = {
@@ -564,7 +592,7 @@ fn model_rw_bias_slot_reused() {
 /// lock: edge L4)
 #[test]
 fn model_rw_bias_freed_elsewhere() {
-    explore(2, Policy::Biases, || {
+    explore(3, Policy::Biases, || {
         let (one, other) = (Shared::biased(), Shared::biased());
         let reading = one.read();
         let friend = spawn(&one, move |one| one.look_unread(reading));
@@ -581,7 +609,7 @@ fn model_rw_bias_freed_elsewhere() {
 /// by a slot as well)
 #[test]
 fn model_rw_bias_begins() {
-    explore(3, Policy::Biases, || {
+    explore(4, Policy::Biases, || {
         let shared = Shared::<Core>::new();
         let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
         let counted = shared.read();

@@ -211,7 +211,8 @@ impl Core {
             && self.word.load().parked()
         {
             self.wake_followers(Reach::Front);
-            if waiter.mode == Mode::Upgradable {
+            // Be that ourselves or another: who is before the rest of the readers cannot enter.
+            if self.word.load().upgradable() {
                 self.wake_followers(Reach::All);
             }
         }
