@@ -377,14 +377,15 @@ fn model_rw_out_of_turn_all() {
     explore_only(1, Policy::Stays, || {
         let shared = Shared::<Core>::new();
         shared.raw.write();
+        // The writer queues first, usually, and the readers before the downgrade.
         let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        thread::yield_now();
         let reader = spawn(&shared, |shared| shared.read_look_unread());
         let stays = spawn(&shared, |shared| {
             let reading = shared.read();
             reader.join().unwrap();
             shared.look_unread(reading);
         });
-        // They queue, in any order.
         thread::yield_now();
         shared.touch();
         shared.raw.downgrade(Mode::Exclusive, Mode::Upgradable);
