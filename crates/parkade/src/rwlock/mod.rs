@@ -15,6 +15,8 @@ mod recursive;
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, loom))]
+mod mutants;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
