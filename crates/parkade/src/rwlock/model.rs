@@ -625,6 +625,40 @@ fn model_rw_bias_freed_elsewhere() {
     });
 }
 
+/// covers: D1 D2 (S2 alone: the bias is off already, as after a writer that gave up, so that nothing but
+/// edge D1 orders leaving a slot before looking for the writer)
+#[test]
+fn model_rw_bias_off_last_wakes() {
+    explore(3, Policy::BiasesUnfenced, || {
+        let shared = Shared::biased();
+        let reading = shared.read();
+        let other = {
+            let other = shared.read();
+            shared.raw.bias.interrupt();
+            spawn(&shared, move |shared| shared.look_unread(other))
+        };
+        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        shared.look_unread(reading);
+        other.join().unwrap();
+        writer.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// covers: G1 (who reads by a slot sees what was written before the bias began: nothing but edge G2
+/// says so)
+#[test]
+fn model_rw_bias_shows_data() {
+    explore(3, Policy::BiasesUnfenced, || {
+        let shared = Shared::<Core>::new();
+        let reader = spawn(&shared, |shared| shared.read_look_unread());
+        shared.lock_touch_unlock();
+        shared.read_look_unread();
+        reader.join().unwrap();
+        shared.check(1);
+    });
+}
+
 /// covers: G1 G3 D1 D2 (a counted reader begins the bias while a writer is on its way, and then reads
 /// by a slot as well)
 #[test]
