@@ -49,21 +49,34 @@ pub(crate) struct Model {
 impl Model {
     /// Every model of the programs.
     pub(crate) fn all(programs: &[PathBuf]) -> Outcome<Vec<Model>> {
+        let is_model = |name: &str| name.contains("model") && !name.ends_with(LEDGER);
+        let models = Model::of_name(programs, is_model)?;
+        if models.is_empty() { Err("there are no models".into()) } else { Ok(models) }
+    }
+
+    /// Every mutant of the programs: a model of a wrong protocol, in a file `mutants.rs`.
+    pub(crate) fn mutants(programs: &[PathBuf]) -> Outcome<Vec<Model>> {
+        Model::of_name(programs, |name| name.contains("mutants::"))
+    }
+
+    fn of_name(programs: &[PathBuf], is_one: impl Fn(&str) -> bool) -> Outcome<Vec<Model>> {
         let mut models = Vec::new();
         for program in programs {
             let list = output(Command::new(program).args(["--list", "--format=terse"]))?;
             let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
-            let names = names.filter(|name| name.contains("model") && !name.ends_with(LEDGER));
             models.extend(
-                names.map(|name| Model { program: program.clone(), name: name.to_owned() }),
+                names
+                    .filter(|name| is_one(name))
+                    .map(|name| Model { program: program.clone(), name: name.to_owned() }),
             );
         }
-        if models.is_empty() { Err("there are no models".into()) } else { Ok(models) }
+        Ok(models)
     }
 
     pub(crate) fn command(&self, preemptions: u32) -> Command {
         let mut command = Command::new(&self.program);
-        command.args([&*self.name, "--exact", "--test-threads=1"]);
+        // Mutants are ignored by a plain run of the tests.
+        command.args([&*self.name, "--exact", "--test-threads=1", "--include-ignored"]);
         command.env("LOOM_MAX_PREEMPTIONS", preemptions.to_string());
         command
     }

@@ -3,6 +3,9 @@
 //! In a model build every ordering that is not relaxed has an id, and `PARKADE_WEAKEN=ID` makes
 //! that one relaxed (`ID:acquire` and `ID:release` take one half away). Each is weakened in turn.
 //! If all the models still pass, either the ordering is stronger than needed or a model is missing.
+//!
+//! Mistakes that are not a matter of an ordering have models of their own, the mutants
+//! (`mutants.rs`): each of these has to fail too.
 
 use std::{
     collections::BTreeMap,
@@ -29,7 +32,7 @@ const TIMEOUT_S: u64 = 600;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Weaken only these, for example `B1` or `N1:release`
+    /// Weaken only these, for example `B1` or `N1:release`; `mutants` stands for the mutants
     ids: Vec<String>,
     /// List the orderings and stop
     #[arg(long)]
@@ -120,11 +123,27 @@ pub(crate) fn run(args: &Args) -> Outcome {
         .flat_map(Weakening::all_of)
         .filter(|weakening| weakening.is_asked_for(&args.ids))
         .collect();
-    if weakenings.is_empty() {
+    let with_mutants = args.ids.is_empty() || args.ids.iter().any(|id| id == "mutants");
+    if weakenings.is_empty() && !with_mutants {
         return Err("no ordering of that name; `cargo xtask weaken --list` shows them".into());
+    }
+    if with_mutants {
+        check_mutants(&Model::mutants(&programs)?, args)?;
     }
     println!("{} weakenings against {} models", weakenings.len(), models.len());
     report(try_all(&weakenings, &models, args)?, &exempt)
+}
+
+/// Every mutant has to fail.
+fn check_mutants(mutants: &[Model], args: &Args) -> Outcome {
+    for mutant in mutants {
+        let limit = Duration::from_secs(args.timeout_s);
+        match quietly(&mut mutant.command(args.preemptions), limit)? {
+            End::Failure => println!("{} fails, as it should", mutant.name),
+            end => return Err(format!("the mutant {} does not fail ({end:?})", mutant.name)),
+        }
+    }
+    Ok(())
 }
 
 fn read_ledger(programs: &[PathBuf]) -> Outcome<Vec<Ordering>> {

@@ -115,7 +115,9 @@ pub fn compiler_only() {
     #[cfg(not(loom))]
     core::sync::atomic::compiler_fence(Ordering::SeqCst);
     #[cfg(loom)]
-    F1.fence();
+    if crate::policy::fences() {
+        F1.fence();
+    }
 }
 
 /// The expensive side, for [`compiler_only`] and [`light`].

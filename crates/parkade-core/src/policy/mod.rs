@@ -43,6 +43,8 @@ mod symmetric;
 pub use bias::{Bias, bias_taken_back, counts_read, may_bias};
 pub use hints::Hints;
 #[cfg(loom)]
+pub(crate) use model::fences;
+#[cfg(loom)]
 pub use model::{Model, bias_taken_back, counts_read, may_bias, may_return_to_asymmetric};
 pub use pace::Pace;
 #[cfg(all(unix, not(loom)))]

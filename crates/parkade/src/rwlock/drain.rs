@@ -78,19 +78,24 @@ impl Core {
 
     /// T2, if there is nobody in, counted or in a slot.
     fn try_enter(&self) -> bool {
-        let word = self.word.load();
+        let word = self.word.load_after_readers();
         if word.readers() > 0 {
             return false;
         }
         if word.biased() {
+            // Also what the last reader began or resumed before it left.
             self.interrupt_bias();
             if self.slots_hold() {
                 return false;
             }
-            // Nobody is counted and nobody has a slot: nobody is there to begin a bias.
+        }
+        let entered = self.word.try_enter();
+        if entered && word.biased() {
+            // Not before: a recursive reader may have come after we looked, and may resume the period
+            // when we give up.
             self.bias.end();
         }
-        self.word.try_enter()
+        entered
     }
 
     /// D1; the caller holds the drain queue's lock.
@@ -98,9 +103,9 @@ impl Core {
         if self.word.try_sleep_for_readers() {
             return true;
         }
-        // A counted reader may have switched the bias on after we were `PENDING`. Readers that leave slots
-        // then do not look for a sleeper: it has to be interrupted first.
-        if !self.word.load().biased() || self.bias.load().is_active() {
+        // The last reader to leave may have switched the bias on again. Readers that leave their slots
+        // would then not look for us: interrupt it first.
+        if !self.word.load_after_readers().biased() || self.bias.load().is_active() {
             return false;
         }
         self.word.sleep_for_slots();

@@ -15,15 +15,17 @@ mod recursive;
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, loom))]
+mod mutants;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-#[cfg(all(test, loom))]
-pub(crate) use edges::ALL as EDGES;
 #[cfg(not(loom))]
 pub use face::SharedGuardState;
 #[cfg(not(loom))]
 pub use recursive::*;
+#[cfg(all(test, loom))]
+pub(crate) use {edges::ALL as EDGES, raw::Core, state::Mode};
 
 #[cfg(not(loom))]
 use {

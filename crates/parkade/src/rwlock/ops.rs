@@ -83,7 +83,7 @@ impl Core {
     }
 
     #[inline]
-    pub(super) fn write(&self) {
+    pub(crate) fn write(&self) {
         if !self.word.try_write_at_once() {
             let acquired = self.acquire_slow(Mode::Exclusive, None, || {});
             debug_assert!(acquired, "a wait without a deadline timed out");
@@ -127,7 +127,7 @@ impl Core {
     }
 
     #[inline]
-    pub(super) fn write_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
+    pub(crate) fn write_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
         self.word.try_write_at_once() || self.acquire_slow(Mode::Exclusive, Some(deadline()), || {})
     }
 
@@ -153,7 +153,7 @@ impl Core {
     }
 
     /// As `release`, and the first in line has the lock next.
-    pub(super) fn release_fair(&self, mode: Mode) {
+    pub(crate) fn release_fair(&self, mode: Mode) {
         self.check_held(mode);
         let word = self.word.load();
         if word.has_line() && !word.pending() {

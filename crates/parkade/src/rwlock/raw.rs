@@ -95,27 +95,67 @@ struct Waiter {
     standing: Standing,
     manners: Manners,
     place: Place,
-    claimed: bool,
     deadline: Option<Moment>,
 }
 
 impl Waiter {
+    fn new(lock: &Core, mode: Mode, deadline: Option<Moment>) -> Waiter {
+        Waiter {
+            mode,
+            wait: Wait::begin(lock.key(), deadline),
+            standing: Standing::Newcomer,
+            manners: Manners::of(mode),
+            place: Place::Back,
+            deadline,
+        }
+    }
+
     fn is_late(&self) -> bool {
         self.deadline.is_some_and(|deadline| Moment::now() >= deadline)
     }
 }
 
 /// The eight bytes under every reader-writer lock.
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) word: Word,
     pub(super) bias: Bias,
 }
 
 impl Core {
     parkade_core::const_unless_loom! {
-        pub(super) fn new() -> Core {
+        pub(crate) fn new() -> Core {
             Core { word: Word::new(), bias: Bias::new() }
         }
+    }
+
+    /// For models: panics unless the lock is free and nobody waits.
+    #[cfg(all(test, loom))]
+    pub(crate) fn check_rest(&self) {
+        let word = self.word.load();
+        assert!(word.is_legal() && !word.is_held() && !word.has_line(), "left {self:?}");
+        assert!(!word.claimed() && !self.slots_hold(), "left {self:?}");
+    }
+
+    /// For models, where a deadline cannot pass while a thread is awake: `acquire_slow` for a thread
+    /// whose deadline passes just after it was woken.
+    #[cfg(all(test, loom))]
+    pub(super) fn acquire_or_give_up_once_woken(&self, mode: Mode) -> bool {
+        let mut waiter = Waiter::new(self, mode, None);
+        while waiter.standing == Standing::Newcomer {
+            match self.word.try_acquire(mode, waiter.standing, claims(), Manners::Insistent) {
+                Attempt::Acquired => return true,
+                Attempt::Pending => return self.drain_or_retreat(None, Retreat::Out),
+                Attempt::Contended => {}
+                Attempt::Full => unreachable!(),
+                Attempt::Busy | Attempt::Read => {
+                    self.park(&mut waiter);
+                }
+            }
+        }
+        if waiter.wait.may_claim() {
+            self.word.claim(mode);
+        }
+        self.leave(&waiter)
     }
 
     /// The address the table knows our queue by; only a number to it.
@@ -132,15 +172,7 @@ impl Core {
         deadline: Option<Moment>,
         on_park: impl FnOnce(),
     ) -> bool {
-        let mut waiter = Waiter {
-            mode,
-            wait: Wait::begin(self.key(), deadline),
-            standing: Standing::Newcomer,
-            manners: Manners::of(mode),
-            place: Place::Back,
-            claimed: false,
-            deadline,
-        };
+        let mut waiter = Waiter::new(self, mode, deadline);
         let mut on_park = Some(on_park);
         loop {
             match self.word.try_acquire(mode, waiter.standing, claims(), waiter.manners) {
@@ -172,10 +204,9 @@ impl Core {
                 waiter.manners = Manners::Insistent;
                 continue;
             }
-            if waiter.standing == Standing::Designated && !waiter.claimed && waiter.wait.may_claim()
-            {
+            if waiter.standing == Standing::Designated && waiter.wait.may_claim() {
+                // Again, if it has done so before: another designated thread may have come in between.
                 self.word.claim(mode);
-                waiter.claimed = true;
             }
             if waiter.is_late() {
                 return self.leave(&waiter);
@@ -214,7 +245,10 @@ impl Core {
             .since(waiter.wait.queueing())
             .place(place)
             .deadline(deadline);
-        let left_behind = Cell::new(None);
+        let left_behind = Cell::<Option<Snapshot>>::new(None);
+        // A claim may be ours even if we have not made it: a fair release makes it for us (R4).
+        let leaves_claim =
+            || standing == Standing::Designated && left_behind.get().is_some_and(Snapshot::claimed);
         // SAFETY: the key is our own address; the callbacks only touch the word, and the one that
         // may unpark does.
         let result = unsafe {
@@ -233,11 +267,7 @@ impl Core {
                     }
                 },
                 |departure| {
-                    // Claims that stood when the designated thread parked are its own, whether it or
-                    // a fair release has made them.
-                    if standing == Standing::Designated
-                        && left_behind.get().is_some_and(Snapshot::claimed)
-                    {
+                    if leaves_claim() {
                         self.word.unclaim();
                     }
                     self.word.publish(departure.have_more_threads.into(), Waking::Keep);
@@ -253,8 +283,6 @@ impl Core {
                     OUT_OF_TURN => (Standing::Designated, Place::Back),
                     _ => (Standing::Designated, Place::Front),
                 };
-                // The claim may have been settled by another, out of turn.
-                waiter.claimed = false;
                 waiter.manners = Manners::of(mode);
                 waiter.wait.woken();
                 true

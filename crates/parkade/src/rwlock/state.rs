@@ -25,7 +25,7 @@
 //! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE`, `BIASED` and readers; `PENDING` without
 //! `UPGRADABLE`, and `UPGRADABLE` without a full count: an upgradable reader can become a counted one, so
 //! its place is kept, also while it is `PENDING`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
-//! there is one at most. A bias that is not 0 implies `BIASED`.
+//! there is one at most. A bias that is not 0 implies `BIASED`, but while T2 is about to be followed by G4.
 //!
 //! # Bit laws
 //!
@@ -53,17 +53,20 @@
 //!
 //! * *Data*: every way out releases (W3, W4, W5), every way in acquires (W1, W2, W6). Changes in
 //!   between are read-modify-writes, so one acquire meets all releases before it.
+//! * *Bias against a writer on its way*: a counted reader may switch the bias on after `PENDING` was set,
+//!   but only before it leaves (W3). So `PENDING` looks at the bias, to interrupt it, to scan or to
+//!   sleep, only after it has seen with W7 that nobody is counted.
 //! * *No lost wake*: holders, `PARKED` and `WAKING` are bits of one word, so P1 either sees that the lock
 //!   may be taken, or whoever makes it so sees `PARKED`. The same for `DRAIN_PARKED` and the count.
 //! * *Slots* (S1): a reader takes its slot, executes a light fence and looks at `bias` again; `PENDING`
 //!   clears `ACTIVE`, executes a heavy fence and scans. Either the reader sees that and leaves, or
 //!   the scan sees the slot. Leaving is the same: free the slot, light fence, look at `bias`.
-//! * *A writer that sleeps because of slots* (S2): it sets `DRAIN_PARKED`, executes a full fence (D2)
-//!   and scans once more; a reader that left and found the bias off executes a full fence (D1) and looks
+//! * *A writer that sleeps because of slots* (S2): with the bias off, it sets `DRAIN_PARKED`, executes a full fence (edge D2)
+//!   and scans once more; a reader that left and found the bias off executes a full fence (edge D1) and looks
 //!   for `DRAIN_PARKED`, then whether other slots hold the lock. So of several that leave at the
 //!   same time the last in the order of their fences sees them all gone, and wakes.
 //! * *Data through slots*: freeing a slot releases to the scan (the table's edges L1 to L4). Who takes a
-//!   slot acquires from whoever switched the bias on (G1, G2), and that was a reader.
+//!   slot acquires from whoever began the period (edges G1, G2), and that was a reader.
 //!
 //! # Rejected
 //!
@@ -76,7 +79,7 @@
 //! * `EXCLUSIVE` while draining: a recursive reader could not tell whether it may pass.
 #![forbid(unsafe_code)]
 
-use super::edges::{G1, G2, W1, W2, W3, W4, W5, W6};
+use super::edges::{G1, G2, W1, W2, W3, W4, W5, W6, W7};
 use crate::parked::Parked;
 use core::fmt;
 use parkade_core::{
@@ -106,7 +109,7 @@ const ACTIVE: u32 = 1;
 
 /// How a lock is held or wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub(crate) enum Mode {
     /// With other readers.
     Shared,
     /// As `Shared`, by a thread that may be among those whom a `PENDING` waits for: it passes that one,
@@ -210,48 +213,83 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "T1",
         "+READER, +UPGRADABLE, +EXCLUSIVE or +PENDING; of the designated thread also -WAKING -claims",
         "anybody whom nothing keeps out; Acquire",
-        "readers_and_writer",
+        "rw_readers_and_writer, rw_writers_and_reader",
     ),
-    row("T2", "PENDING -> EXCLUSIVE, -BIASED", "PENDING, without readers; Acquire", "drain, bias"),
+    row(
+        "T2",
+        "PENDING -> EXCLUSIVE, -BIASED",
+        "PENDING, without readers; Acquire",
+        "rw_drain, rw_bias",
+    ),
     row(
         "T3",
         "-PENDING -DRAIN_PARKED, +UPGRADABLE if it upgraded",
         "PENDING that gives up",
-        "drain_gives_up",
+        "rw_drain_gives_up, rw_upgrade_lets_in",
     ),
-    row("T4", "UPGRADABLE -> PENDING", "the upgradable reader; Acquire", "upgrade"),
-    row("T5", "EXCLUSIVE -> READER or UPGRADABLE", "the writer; Release", "downgrade"),
-    row("T6", "UPGRADABLE -> READER", "the upgradable reader", "downgrade"),
-    row("R1", "-READER", "a counted reader; Release", "readers_and_writer"),
-    row("R2", "-EXCLUSIVE", "the writer; Release", "readers_and_writer"),
-    row("R3", "-UPGRADABLE", "the upgradable reader; Release", "upgrade"),
+    row(
+        "T4",
+        "UPGRADABLE -> PENDING",
+        "the upgradable reader; Acquire",
+        "rw_upgrade, rw_try_upgrade",
+    ),
+    row(
+        "T5",
+        "EXCLUSIVE -> READER or UPGRADABLE",
+        "the writer; Release",
+        "rw_downgrade, rw_out_of_turn",
+    ),
+    row("T6", "UPGRADABLE -> READER", "the upgradable reader", "rw_downgrade"),
+    row("R1", "-READER", "a counted reader; Release", "rw_readers_and_writer"),
+    row("R2", "-EXCLUSIVE", "the writer; Release", "rw_readers_and_writer"),
+    row("R3", "-UPGRADABLE", "the upgradable reader; Release", "rw_upgrade, rw_wake_upgradable"),
     row(
         "R4",
         "R1, R2 or R3, +WAKING +CLAIM_EXCLUSIVE",
         "a holder, under the bucket lock; Release",
-        "fair",
+        "rw_fair, rw_fair_gives_up",
     ),
     row(
         "P1",
         "+PARKED, of the designated thread also -WAKING",
         "a parker, under the bucket lock",
-        "wake",
+        "rw_wake, rw_upgradable_barges",
     ),
     row(
         "P3",
         "PARKED as the queue is, +WAKING",
         "whoever changed the queue, under the bucket lock",
-        "wake",
+        "rw_wake, rw_out_of_turn",
     ),
-    row("P4", "-WAKING -claims", "the designated thread that gives up", "gives_up"),
-    row("C1", "+CLAIM_SHARED or +CLAIM_EXCLUSIVE", "the designated thread", "claim"),
-    row("C2", "-claims", "a claimer that times out, under the bucket lock", "gives_up"),
-    row("D1", "+DRAIN_PARKED", "PENDING, under the drain queue's lock", "drain"),
-    row("D2", "-DRAIN_PARKED", "whoever took PENDING off the drain queue, under its lock", "drain"),
-    row("G1", "+BIASED, then bias: 0 -> number + ACTIVE", "a counted reader; Release", "bias"),
-    row("G2", "bias: +ACTIVE", "a counted reader; Release", "bias"),
-    row("G3", "bias: -ACTIVE, then a heavy fence", "PENDING", "bias"),
-    row("G4", "bias: 0", "PENDING, after a scan that found no slot", "bias"),
+    row("P4", "-WAKING -claims", "the designated thread that gives up", "rw_designated_gives_up"),
+    row("C1", "+CLAIM_SHARED or +CLAIM_EXCLUSIVE", "the designated thread", "rw_claim"),
+    row(
+        "C2",
+        "-claims",
+        "a claimer that times out, under the bucket lock",
+        "rw_queue_deadline, rw_fair_gives_up",
+    ),
+    row(
+        "D1",
+        "+DRAIN_PARKED",
+        "PENDING, under the drain queue's lock",
+        "rw_drain, rw_bias_last_wakes",
+    ),
+    row(
+        "D2",
+        "-DRAIN_PARKED",
+        "whoever took PENDING off the drain queue, under its lock",
+        "rw_drain, rw_bias_last_wakes",
+    ),
+    row(
+        "G1",
+        "+BIASED, then bias: 0 -> number + ACTIVE",
+        "a counted reader; Release",
+        "rw_bias_begins, rw_bias_again",
+    ),
+    row("G2", "bias: +ACTIVE", "a counted reader", "rw_bias_resumes"),
+    row("G3", "bias: -ACTIVE, then a heavy fence", "PENDING", "rw_bias"),
+    row("G4", "bias: 0", "the writer, after a T2 that cleared BIASED", "rw_bias_again"),
 ];
 
 /// A snapshot of the word.
@@ -427,6 +465,12 @@ impl Word {
         Snapshot(self.0.load(Relaxed))
     }
 
+    /// For whoever is `PENDING`, before it looks at the bias: what readers did to that before they left
+    /// is seen.
+    pub(super) fn load_after_readers(&self) -> Snapshot {
+        Snapshot(self.0.load(W7.get()))
+    }
+
     /// T1 for a newcomer that reads, at the first go.
     #[inline(always)]
     #[must_use]
@@ -512,7 +556,9 @@ impl Word {
 
     /// T5, T6: a holder becomes a weaker one; returns the word then.
     pub(super) fn downgrade(&self, from: Mode, to: Mode) -> Snapshot {
-        self.update(W4.get(), |word| (word & !from.unit()) + to.unit())
+        // An upgradable reader stays one among others: what it has read is released when it leaves.
+        let order = if from == Mode::Exclusive { W4.get() } else { Relaxed };
+        self.update(order, |word| (word & !from.unit()) + to.unit())
     }
 
     /// R1, R2, R3; returns the word then.
@@ -572,7 +618,11 @@ impl Word {
             Mode::Shared | Mode::Recursive | Mode::Upgradable => CLAIM_SHARED,
             Mode::Exclusive => CLAIM_EXCLUSIVE,
         };
-        self.update(Relaxed, |word| (word & !CLAIMS) | claim);
+        // A reservation (R4) is the stronger claim.
+        self.update(Relaxed, |word| match word & CLAIMS {
+            CLAIM_EXCLUSIVE => word,
+            _ => (word & !CLAIMS) | claim,
+        });
     }
 
     /// C2; the caller holds the bucket lock.
@@ -708,9 +758,10 @@ impl Bias {
     }
 
     /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
-    /// counted reader.
+    /// counted reader. Nobody has written since the period began, and this continues the release
+    /// sequence of its beginning.
     pub(super) fn resume(&self, period: Period) {
-        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, G1.get(), Relaxed);
+        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, Relaxed, Relaxed);
     }
 
     /// G3, before its fence.
