@@ -14,7 +14,7 @@ use crate::machine::Costs;
 use crate::outcome::{Outcome, Waits, histogram};
 use crate::protocol::{Action, Cx, Futex, Protocol, Report, Setup};
 use crate::rng::Rng;
-use crate::sched::{Sched, Search};
+use crate::sched::Sched;
 use crate::time::{NS, Ps};
 use crate::workload::{Role, Span, Workload};
 
@@ -23,6 +23,14 @@ const PAUSE_SPREAD: f64 = 0.1;
 
 /// Within this time of a line's arrival all who wait for it ask again.
 const ARBITRATION: Ps = NS;
+
+/// A busy core looks for too long queues elsewhere at every so many ticks (Linux: 16 times as seldom as an idle
+/// one, which does every 2 ms and more).
+const BALANCE_TICKS: u64 = 8;
+
+/// An idle core takes a thread that waits alone only at this try (measured on epyc-2: after 24 ms, where one of
+/// several is taken after 8).
+const TRIES_FOR_ONE: u32 = 3;
 
 /// Work while lines travel takes up to this part more or less.
 const WORK_SPREAD: f64 = 0.1;
@@ -54,6 +62,7 @@ enum Kind {
     Pull {
         cpu: usize,
         idle_round: u64,
+        tries: u32,
     },
 }
 
@@ -116,6 +125,14 @@ struct Thread {
     lock: usize,
     report: Report,
     waiting_since: Option<Ps>,
+    /// The line that it looked at last, with nothing but pauses since, and the pauses between the last two
+    /// looks.
+    looked_at: Option<LineId>,
+    gap: Option<Action>,
+    /// Since when a store is in the store buffer, waiting for its line.
+    storing_since: Option<Ps>,
+    /// How long the last store has waited there. What follows was done meanwhile.
+    stored_for: Ps,
     burst_began: Ps,
     ops: u64,
     longest: Ps,
@@ -183,6 +200,10 @@ impl Engine {
             lock: 0,
             report: Report::Done,
             waiting_since: None,
+            looked_at: None,
+            gap: None,
+            storing_since: None,
+            stored_for: 0,
             burst_began: 0,
             ops: 0,
             longest: 0,
@@ -274,7 +295,7 @@ impl Engine {
                 }
                 Kind::Due { .. } | Kind::Timer { .. } => {}
                 Kind::Tick { cpu } => self.tick(cpu),
-                Kind::Pull { cpu, idle_round } => self.pull(cpu, idle_round),
+                Kind::Pull { cpu, idle_round, tries } => self.pull(cpu, idle_round, tries),
             }
         }
     }
@@ -313,7 +334,7 @@ impl Engine {
         core.idle_since = self.now;
         core.idle_round += 1;
         let idle_round = core.idle_round;
-        self.push(self.now + self.costs.pull, Kind::Pull { cpu, idle_round });
+        self.push(self.now + self.costs.pull, Kind::Pull { cpu, idle_round, tries: 1 });
     }
 
     fn tick(&mut self, cpu: usize) {
@@ -321,11 +342,13 @@ impl Engine {
         if cpu == 0 {
             self.check_alive();
         }
+        self.sched.cpus[cpu].ticks += 1;
         self.sched.account(cpu, self.now);
         if self.sched.must_switch(cpu) {
             self.switch(cpu);
         } else if self.sched.cpus[cpu].current.is_some()
-            && let Some(thread) = self.sched.steal_for(cpu)
+            && self.sched.cpus[cpu].ticks.is_multiple_of(BALANCE_TICKS)
+            && let Some(thread) = self.sched.steal_for(cpu, 1)
         {
             // A balancing pass: queues that differ by two or more are evened out.
             self.sched.place(cpu, thread);
@@ -356,24 +379,32 @@ impl Engine {
         self.sched.cpus[cpu].queue.push(thread);
     }
 
-    fn pull(&mut self, cpu: usize, idle_round: u64) {
+    fn pull(&mut self, cpu: usize, idle_round: u64, tries: u32) {
         let core = &self.sched.cpus[cpu];
         if core.current.is_some() || core.idle_round != idle_round {
             return;
         }
-        if let Some(thread) = self.sched.steal_for(cpu) {
+        let least = if tries < TRIES_FOR_ONE { 2 } else { 1 };
+        if let Some(thread) = self.sched.steal_for(cpu, least) {
             self.sched.place(cpu, thread);
             self.dispatch(cpu, thread, self.now + self.costs.switch);
+            return;
         }
+        let at = self.now + self.costs.pull.max(NS);
+        self.push(at, Kind::Pull { cpu, idle_round, tries: tries + 1 });
     }
 
     /// Makes a sleeping thread run; `waker` is the core of who does it. What it costs the waker.
     fn wake(&mut self, thread: usize, waker: Option<usize>) -> Ps {
-        let searches = self.rng.unit() >= self.costs.wake_here;
-        let search = if searches { Search::Idle } else { Search::None };
-        let cpu = self.sched.place_for_wake(thread, waker, search, &self.costs);
         self.threads[thread].round += 1;
         self.threads[thread].left = 0;
+        self.sched.account(self.sched.entities[thread].cpu, self.now);
+        if let Some(cpu) = self.sched.revive(thread) {
+            self.threads[thread].state = State::Queued;
+            self.preempt_for_woken(cpu, thread, waker);
+            return self.costs.wake_busy;
+        }
+        let cpu = self.sched.place_for_wake(thread, waker, &self.costs);
         self.sched.account(cpu, self.now);
         self.sched.place(cpu, thread);
         if !self.sched.is_idle(cpu) {
@@ -450,6 +481,7 @@ impl Engine {
     fn sleep(&mut self, thread: usize, span: Ps) {
         let cpu = self.sched.entities[thread].cpu;
         self.vacate(cpu);
+        self.sched.sleeps(cpu, thread);
         self.threads[thread].state = State::Sleeping;
         let round = self.threads[thread].round;
         self.push(self.now + span + self.costs.timer_late, Kind::Timer { thread, round });
@@ -513,7 +545,7 @@ impl Engine {
             return Some(self.now);
         }
         self.sched.account(cpu, self.now);
-        self.sched.forfeit(thread);
+        self.sched.forfeit(cpu, thread);
         self.threads[thread].due = self.now;
         self.switch(cpu);
         None
@@ -525,6 +557,7 @@ impl Engine {
         }
         let cpu = self.sched.entities[thread].cpu;
         self.vacate(cpu);
+        self.sched.sleeps(cpu, thread);
         let this = &mut self.threads[thread];
         this.state = State::Blocked(futex);
         this.next = Next::Step;
@@ -636,16 +669,20 @@ impl Engine {
     fn line_is_busy(&mut self, cache: usize, action: Action) -> Option<Ps> {
         let (LineId(line), access) = match action {
             Action::Load(line) => (line, Access::Read),
-            Action::Modify(line) => (line, Access::Write),
+            Action::Modify(line) | Action::Store(line) => (line, Access::Write),
             _ => return None,
         };
-        let until = self.lines[line as usize].contended_until(cache, access, self.now)?;
+        let until =
+            self.lines[line as usize].contended_until(cache, access, self.now, &self.costs)?;
         Some(until + self.rng.below(ARBITRATION))
     }
 
     /// Begins an action; when it takes effect, if the thread still runs.
     fn act(&mut self, thread: usize, action: Action) -> Option<Ps> {
         let cache = self.costs.cache(self.sched.entities[thread].cpu);
+        if let Action::Store(_) = action {
+            self.threads[thread].storing_since.get_or_insert(self.now);
+        }
         if let Some(until) = self.line_is_busy(cache, action) {
             self.threads[thread].next = Next::Retry(action);
             return Some(until);
@@ -663,14 +700,18 @@ impl Engine {
                     _ => line.modify(cache, now, costs),
                 };
                 self.in_flight_until = self.in_flight_until.max(line.busy_until());
+                if let Some(since) = self.threads[thread].storing_since.take() {
+                    self.threads[thread].stored_for = due - since - costs.store;
+                }
                 due
             }
             Action::Pause(count) => {
                 let part = 1.0 - PAUSE_SPREAD + 2.0 * PAUSE_SPREAD * self.rng.unit();
                 now + (f64::from(count) * costs.pause as f64 * part) as Ps
             }
-            Action::Work(span) => now + span,
+            Action::PauseFor(span) => now + span,
             Action::Clock => now + costs.clock,
+            Action::Note => now + costs.load + costs.store,
             Action::Yield => {
                 next = Next::Yield;
                 now + costs.yields
@@ -682,27 +723,49 @@ impl Engine {
             }
             Action::Wait(futex, until) => {
                 next = Next::Wait(futex, until);
-                self.futex_call(futex)
+                self.futex_call(futex, self.costs.futex_wait)
             }
             // With nobody there the kernel does not even lock the bucket.
             Action::Wake(futex) if self.buckets[futex.0 as usize].sleepers.is_empty() => {
-                now + costs.futex - costs.futex_bucket
+                now + costs.futex
             }
             Action::Wake(futex) => {
                 next = Next::Wake(futex);
-                self.futex_call(futex)
+                self.futex_call(futex, self.costs.futex)
             }
             Action::Acquired => return self.acquired(thread),
             Action::Released => return self.released(thread),
         };
+        self.look_ahead(thread, cache, action, due);
         self.threads[thread].next = next;
         Some(due)
     }
 
-    fn futex_call(&mut self, futex: Futex) -> Ps {
-        let Costs { futex: call, futex_bucket: held, .. } = self.costs;
+    /// A poller's next look is executed early, if the gap before it, until `due`, is short and like the one
+    /// before: a core looks ahead in loops that it has learnt to predict.
+    fn look_ahead(&mut self, thread: usize, cache: usize, action: Action, due: Ps) {
+        let this = &mut self.threads[thread];
+        match (action, this.looked_at) {
+            (Action::Pause(_) | Action::PauseFor(_), Some(LineId(line))) => {
+                let again = this.gap.replace(action) == Some(action);
+                if again && due - self.now <= self.costs.look_ahead {
+                    self.lines[line as usize].watch(cache, due);
+                }
+            }
+            (Action::Load(line), looked_at) => {
+                if looked_at != Some(line) {
+                    this.gap = None;
+                }
+                this.looked_at = Some(line);
+            }
+            _ => (this.looked_at, this.gap) = (None, None),
+        }
+    }
+
+    fn futex_call(&mut self, futex: Futex, call: Ps) -> Ps {
+        let held = self.costs.futex_bucket;
         let bucket = &mut self.buckets[futex.0 as usize];
-        let begin = (self.now + call - held).max(bucket.busy_until);
+        let begin = (self.now + call.saturating_sub(held)).max(bucket.busy_until);
         bucket.busy_until = begin + held;
         begin + held
     }
@@ -722,6 +785,7 @@ impl Engine {
         let before = self.holders[lock].replace(thread);
         assert_eq!(before, None, "two threads hold lock {lock} at {} ps", self.now);
         let this = &mut self.threads[thread];
+        this.stored_for = 0;
         let since = this.waiting_since.take().expect("who acquires has waited");
         let waited = self.now - since;
         this.longest = this.longest.max(waited);
@@ -738,7 +802,9 @@ impl Engine {
         let role = self.role(thread);
         self.threads[thread].ops += 1;
         self.threads[thread].next = Next::Begin;
-        self.spend(thread, role.outside)
+        let done = std::mem::take(&mut self.threads[thread].stored_for);
+        let over = self.spend(thread, role.outside)?;
+        Some(over.saturating_sub(done).max(self.now))
     }
 
     /// Whether lines were on their way to somebody since the thread's operation began.

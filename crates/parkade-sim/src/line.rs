@@ -81,8 +81,12 @@ pub struct Line {
     leaves: Ps,
     /// When the last request is served.
     busy_until: Ps,
-    /// When anybody used it last.
+    /// When anybody used it last, and who.
     used: Ps,
+    user: usize,
+    /// Caches whose core executes its next look ahead of time, and until when: such a look is made again
+    /// as soon as the line is written.
+    watchers: Vec<(usize, Ps)>,
     rng: Rng,
 }
 
@@ -91,19 +95,34 @@ impl Line {
     #[must_use]
     pub fn new(seed: u64) -> Line {
         let copies = Copies::only(0, 1);
-        Line { copies, before: copies, leaves: 0, busy_until: 0, used: 0, rng: Rng::new(seed) }
+        Line {
+            copies,
+            before: copies,
+            leaves: 0,
+            busy_until: 0,
+            used: 0,
+            user: 0,
+            watchers: Vec::new(),
+            rng: Rng::new(seed),
+        }
     }
 
     /// Until when a request by `cache` has to compete with others that wait; `None` if it is served
     /// at once.
     #[must_use]
-    pub fn contended_until(&self, cache: usize, writes: Access, now: Ps) -> Option<Ps> {
-        if self.busy_until <= now {
+    pub fn contended_until(
+        &self,
+        cache: usize,
+        access: Access,
+        now: Ps,
+        costs: &Costs,
+    ) -> Option<Ps> {
+        if self.busy_until <= now || (costs.one_cache && access == Access::Read) {
             return None;
         }
-        let of = |copies: &Copies| match writes {
+        let of = |copies: &Copies| match access {
             Access::Read => copies.holders.contains(cache),
-            Access::Write => copies.is_owned_by(cache),
+            Access::Write => copies.is_owned_by(cache) || self.is_for(cache, costs),
         };
         let has_it = of(&self.copies) || (now < self.leaves && of(&self.before));
         (!has_it).then_some(self.busy_until)
@@ -113,6 +132,32 @@ impl Line {
     #[must_use]
     pub fn busy_until(&self) -> Ps {
         self.busy_until
+    }
+
+    /// Whether `cache` may write what it read: hardware threads with a common cache fight over a line that
+    /// both use, but need not ask for it twice.
+    fn is_for(&self, cache: usize, costs: &Costs) -> bool {
+        costs.one_cache && self.user == cache && self.copies.holders.contains(cache)
+    }
+
+    /// The core of `cache` has looked, and until then it waits for its next look, which it executes ahead of
+    /// time.
+    pub fn watch(&mut self, cache: usize, until: Ps) {
+        self.watchers.retain(|(watcher, _)| *watcher != cache);
+        self.watchers.push((cache, until));
+    }
+
+    /// The line has been written by `cache` at `ready`: who watches it asks for it.
+    fn call_watchers(&mut self, cache: usize, ready: Ps, costs: &Costs) {
+        if self.watchers.is_empty() {
+            return;
+        }
+        let mut watchers = std::mem::take(&mut self.watchers);
+        watchers.retain(|(watcher, until)| *watcher != cache && ready < *until);
+        for (watcher, _) in &watchers {
+            self.fetch(*watcher, ready, costs);
+        }
+        self.watchers = watchers;
     }
 
     fn vary(&mut self, latency: Ps) -> Ps {
@@ -128,9 +173,17 @@ impl Line {
 
     /// When `cache` has a copy.
     fn fetch(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
+        if costs.one_cache {
+            // It is here; but the other one may no longer write it as if it were alone.
+            self.user = cache;
+            self.copies.shared |= self.copies.writer != cache;
+            self.copies.holders.insert(cache);
+            return now;
+        }
         if now < self.leaves && self.before.holders.contains(cache) {
             return now;
         }
+        self.user = cache;
         if self.copies.holders.contains(cache) {
             // The copy may still be on its way, if a store has asked for it.
             let here = if self.copies.is_owned_by(cache) { self.busy_until } else { now };
@@ -154,36 +207,47 @@ impl Line {
 
     /// When a read-modify-write by `cache` that begins at `now` is done.
     pub fn modify(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
-        let ready = self.own(cache, now, costs);
-        self.used = self.used.max(ready);
-        ready + costs.rmw
+        self.own(cache, now, costs) + costs.rmw
     }
 
-    /// When the thread may go on after a store by `cache` at `now`: the store buffer hides the
-    /// transfer from the writer, but not from others, nor from its own next read-modify-write.
+    /// When others can see a store by `cache` that asks for the line at `now`.
     pub fn store(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
-        let ready = self.own(cache, now, costs);
+        self.own(cache, now, costs) + costs.store
+    }
+
+    fn use_until(&mut self, cache: usize, ready: Ps) {
         self.used = self.used.max(ready);
-        now + costs.store
+        self.user = cache;
     }
 
     /// When `cache` may write.
     fn own(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
         if now < self.leaves && self.before.is_owned_by(cache) {
+            self.used = self.used.max(now);
             return now;
         }
         let begin = now.max(self.busy_until);
         if self.copies.is_owned_by(cache) {
+            self.use_until(cache, begin);
             return begin;
         }
         let socket = costs.socket_bit(cache);
+        if self.is_for(cache, costs) {
+            self.copies = Copies::only(cache, socket);
+            self.use_until(cache, begin);
+            self.call_watchers(cache, begin, costs);
+            return begin;
+        }
         // To write a shared line is to invalidate the other copies, wherever they are.
         let latency = self.vary(costs.transfer(self.copies.sockets, cache, self.used, now));
         self.before = self.copies;
         self.leaves = begin + (latency as f64 * costs.reach) as Ps;
         self.copies = Copies::only(cache, socket);
-        self.busy_until = begin + latency;
-        self.busy_until
+        let ready = begin + latency;
+        self.busy_until = ready;
+        self.use_until(cache, ready);
+        self.call_watchers(cache, ready, costs);
+        ready
     }
 }
 

@@ -70,6 +70,11 @@ machine! {
     transfer_settled_ns,
     /// After how long nobody fights over a line any more.
     settle_ns,
+    /// 1 if the cores are hardware threads with a common cache: who used a line last may write it.
+    one_cache,
+    /// How long a gap between two looks at a line may be for the core to execute the second one ahead of
+    /// time, so that it asks for the line again as soon as that is written.
+    look_ahead_ns,
     /// Part of a transfer that passes before the request reaches the core that has the line.
     request_part,
     /// How long a line that is shared already is occupied by serving one more reader.
@@ -90,17 +95,19 @@ machine! {
     bookkeeping_ns,
     /// `sched_yield` with nobody else to run.
     yield_ns,
-    /// Entering and leaving the kernel for a futex operation, with its hash bucket.
+    /// A futex operation that wakes nobody because nobody sleeps.
     futex_ns,
+    /// One that does not sleep because the word has changed.
+    futex_wait_ns,
     /// The part of it during which the bucket is locked, so that operations on one futex queue.
     futex_bucket_ns,
     /// What waking a thread costs its waker, beyond `futex_ns`, if it queues on a busy core.
     wake_busy_ns,
     /// The same if an idle core must be interrupted.
     wake_idle_ns,
-    /// How often a woken thread queues on its waker's core although another one is idle, as a part of
-    /// all wake-ups. A core that a hypervisor has put to sleep does not count as available.
-    wake_here,
+    /// A woken thread stays on the core it ran on last, if that is its waker's, although another one is idle,
+    /// while that core was busy for less than this part of the time lately.
+    pack_below,
     /// From the waker's call until the woken thread runs on a core that became idle lately.
     wake_latency_warm_ns,
     /// The same for a core that has slept longer than `idle_warm_ns`.
@@ -244,6 +251,8 @@ impl Machine {
             far: of(&self.transfer_far_ns),
             settled: of(&self.transfer_settled_ns),
             settle: of(&self.settle_ns),
+            one_cache: self.one_cache.value != 0.0,
+            look_ahead: of(&self.look_ahead_ns),
             reach: self.request_part.value.clamp(0.0, 1.0),
             share_service: of(&self.share_service_ns),
             pause: of(&self.pause_ns),
@@ -255,10 +264,11 @@ impl Machine {
             bookkeeping: of(&self.bookkeeping_ns),
             yields: of(&self.yield_ns),
             futex: of(&self.futex_ns),
+            futex_wait: of(&self.futex_wait_ns),
             futex_bucket: of(&self.futex_bucket_ns),
             wake_busy: of(&self.wake_busy_ns),
             wake_idle: of(&self.wake_idle_ns),
-            wake_here: self.wake_here.value,
+            pack_below: self.pack_below.value,
             wake_warm: of(&self.wake_latency_warm_ns),
             wake_cold: of(&self.wake_latency_cold_ns),
             wake_least: self.wake_latency_least.value.min(1.0),
@@ -294,6 +304,8 @@ pub struct Costs {
     pub far: Ps,
     pub settled: Ps,
     pub settle: Ps,
+    pub one_cache: bool,
+    pub look_ahead: Ps,
     pub reach: f64,
     pub share_service: Ps,
     pub pause: Ps,
@@ -305,10 +317,11 @@ pub struct Costs {
     pub bookkeeping: Ps,
     pub yields: Ps,
     pub futex: Ps,
+    pub futex_wait: Ps,
     pub futex_bucket: Ps,
     pub wake_busy: Ps,
     pub wake_idle: Ps,
-    pub wake_here: f64,
+    pub pack_below: f64,
     pub wake_warm: Ps,
     pub wake_cold: Ps,
     pub wake_least: f64,

@@ -1,5 +1,6 @@
 //! What the simulator is held to: what was measured, and what others published.
 
+use std::thread;
 use std::time::Duration;
 
 use parkade_bench::scenario::{self, Role, Scenario, Shape};
@@ -66,36 +67,64 @@ impl Measured {
     }
 }
 
-/// A rival that is slower than the next better one by less than this part is tied with it, in the
+/// A rival that is slower than the best of its level by less than this part is on that level too, in the
 /// measurement and in the simulation.
 pub const NOISE: f64 = 0.03;
 
-/// The locks that were measured and are simulated.
-pub const RIVALS: &[LockId] =
+/// The locks that were measured and are simulated: all rivals of the benchmark.
+pub const RIVALS: &[LockId] = &[
+    LockId::Std,
+    LockId::ParkingLot012,
+    LockId::ParkingLot013,
+    LockId::Usync,
+    LockId::Saa,
+    LockId::Pthread,
+];
+
+/// Those of them that are close to each other: without the one that always queues and the one that never
+/// polls, which are the easiest to tell from the rest.
+pub const CLOSE_RIVALS: &[LockId] =
     &[LockId::Std, LockId::ParkingLot012, LockId::ParkingLot013, LockId::Usync];
 
-/// A scenario, and for each rival the measured and the simulated throughput as parts of the best.
+/// A scenario, and the throughput of each rival.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
     /// Its name.
     pub scenario: String,
-    /// In the order of [`RIVALS`].
+    /// Operations per second, measured, in the order of [`RIVALS`].
     pub measured: Vec<f64>,
-    /// In the order of [`RIVALS`].
+    /// The same, simulated.
     pub simulated: Vec<f64>,
-    /// The simulated operations per second over the measured, in the geometric mean of the rivals.
-    pub scale: f64,
 }
 
 impl Comparison {
+    /// The measured and the simulated throughput of some rivals as parts of the best of them, ties evened
+    /// out.
+    #[must_use]
+    pub fn parts(&self, rivals: &[LockId]) -> (Vec<f64>, Vec<f64>) {
+        let of = |figures: &[f64]| {
+            let all = RIVALS.iter().zip(figures).filter(|(rival, _)| rivals.contains(rival));
+            normalised(&all.map(|(_, figure)| *figure).collect::<Vec<_>>())
+        };
+        (of(&self.measured), of(&self.simulated))
+    }
+
     /// The rank correlation within the scenario; none if all rivals tie in either.
     #[must_use]
-    pub fn correlation(&self) -> Option<f64> {
-        spearman(&self.measured, &self.simulated)
+    pub fn correlation(&self, rivals: &[LockId]) -> Option<f64> {
+        let (measured, simulated) = self.parts(rivals);
+        spearman(&measured, &simulated)
+    }
+
+    /// The simulated operations per second over the measured, in the geometric mean of the rivals.
+    #[must_use]
+    pub fn scale(&self) -> f64 {
+        let logs = self.simulated.iter().zip(&self.measured).map(|(s, m)| (s.max(1.0) / m).ln());
+        (logs.sum::<f64>() / self.measured.len() as f64).exp()
     }
 }
 
-/// Figures as parts of the best, those within the noise of the next better one equal to it.
+/// Figures as parts of the best, those within the noise of the best of a level equal to it.
 fn normalised(figures: &[f64]) -> Vec<f64> {
     let best = figures.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
     let mut order: Vec<usize> = (0..figures.len()).collect();
@@ -112,13 +141,14 @@ fn normalised(figures: &[f64]) -> Vec<f64> {
     parts
 }
 
-/// How long to simulate for a throughput: long sections need longer, and cost less to simulate.
-fn enough(scenario: &Scenario) -> Duration {
+/// How long to simulate for a throughput: as long as was measured, or so long that more changes little.
+#[must_use]
+pub fn enough(scenario: &Scenario) -> Duration {
     Duration::from_millis(match scenario.shape {
         Shape::SleepInside { .. } => 400,
-        Shape::Hog { .. } => 100,
-        Shape::Steps { inside, .. } if inside >= 2000 => 100,
-        _ => 15,
+        Shape::Hog { .. } | Shape::Burst { .. } => 250,
+        Shape::Steps { inside, .. } if inside >= 2000 => 250,
+        _ => 120,
     })
 }
 
@@ -136,12 +166,12 @@ pub fn compare(
     for scenario in judged {
         step(&scenario.name);
         let time = enough(&scenario);
-        let rates = |lock: &LockId| {
-            let cell = measured.cell(&scenario.name, *lock)?;
+        let rates = &|lock: LockId| {
+            let cell = measured.cell(&scenario.name, lock)?;
             let run = Run {
                 machine,
                 scenario: &scenario,
-                lock: *lock,
+                lock,
                 seed,
                 time,
                 ops_per_thread: None,
@@ -149,44 +179,47 @@ pub fn compare(
             };
             Some((cell.ops_per_sec(), simulate(&run).ops_per_sec()))
         };
-        let Some(rates) = RIVALS.iter().map(rates).collect::<Option<Vec<_>>>() else { continue };
-        let (seen, simulated): (Vec<f64>, Vec<f64>) = rates.iter().copied().unzip();
-        let logs = rates.iter().map(|(seen, simulated)| (simulated.max(1.0) / seen).ln());
-        all.push(Comparison {
-            scenario: scenario.name.into_owned(),
-            measured: normalised(&seen),
-            simulated: normalised(&simulated),
-            scale: (logs.sum::<f64>() / rates.len() as f64).exp(),
+        let rates: Option<Vec<_>> = thread::scope(|scope| {
+            let runs: Vec<_> =
+                RIVALS.iter().map(|&lock| scope.spawn(move || rates(lock))).collect();
+            runs.into_iter().map(|run| run.join().expect("simulations do not panic")).collect()
         });
+        let Some(rates) = rates else { continue };
+        let (measured, simulated) = rates.into_iter().unzip();
+        all.push(Comparison { scenario: scenario.name.into_owned(), measured, simulated });
     }
     all
 }
 
 /// The rank correlation over all pairs of scenario and rival.
 #[must_use]
-pub fn overall(comparisons: &[Comparison]) -> Option<f64> {
-    let all = |of: fn(&Comparison) -> &[f64]| -> Vec<f64> {
-        comparisons.iter().flat_map(|comparison| of(comparison).iter().copied()).collect()
-    };
-    spearman(&all(|c| &c.measured), &all(|c| &c.simulated))
+pub fn overall(comparisons: &[Comparison], rivals: &[LockId]) -> Option<f64> {
+    let parts = comparisons.iter().map(|comparison| comparison.parts(rivals));
+    let (measured, simulated): (Vec<_>, Vec<_>) = parts.unzip();
+    spearman(&measured.concat(), &simulated.concat())
 }
 
 /// How often rounds are drawn for [`repeatability`].
 const DRAWS: usize = 301;
 
-/// The rank correlation of the measurement with itself: the medians of four of its rounds, drawn at
-/// random, against those of four others; of many draws the median.
+/// The rank correlation of the measurement with itself: the medians of half of its rounds, drawn at
+/// random, against those of the other half; of many draws the median.
 ///
 /// # Panics
 ///
 /// If nothing was measured.
 #[must_use]
-pub fn repeatability(measured: &Measured, compared: &[Comparison], seed: u64) -> f64 {
-    const PART: usize = 4;
+pub fn repeatability(
+    measured: &Measured,
+    compared: &[Comparison],
+    rivals: &[LockId],
+    seed: u64,
+) -> f64 {
     let mut rng = Rng::new(seed);
     let mut draw = || {
         let rounds = measured.cells.iter().map(|cell| cell.rounds.len()).min().unwrap_or(0);
-        assert!(rounds >= 2 * PART, "{rounds} rounds");
+        let half = rounds / 2;
+        assert!(half > 0, "{rounds} rounds");
         let mut order: Vec<usize> = (0..rounds).collect();
         for last in (1..rounds).rev() {
             order.swap(last, rng.below(last as u64 + 1) as usize);
@@ -194,7 +227,7 @@ pub fn repeatability(measured: &Measured, compared: &[Comparison], seed: u64) ->
         let part = |chosen: &[usize]| -> Vec<f64> {
             let of = |comparison: &Comparison| {
                 let cell = |lock: &LockId| measured.cell(&comparison.scenario, *lock);
-                let medians = RIVALS
+                let medians = rivals
                     .iter()
                     .filter_map(cell)
                     .map(|cell| median(chosen.iter().map(|&round| cell.rounds[round]).collect()));
@@ -202,7 +235,7 @@ pub fn repeatability(measured: &Measured, compared: &[Comparison], seed: u64) ->
             };
             compared.iter().flat_map(of).collect()
         };
-        spearman(&part(&order[..PART]), &part(&order[PART..2 * PART]))
+        spearman(&part(&order[..half]), &part(&order[half..2 * half]))
             .expect("rivals differ in some scenario")
     };
     median((0..DRAWS).map(|_| draw()).collect())
@@ -331,9 +364,14 @@ impl Published {
     pub fn simulated(&self, seed: u64) -> f64 {
         let machine =
             Machine::stored(self.machine).expect("published figures name stored machines");
+        self.simulated_on(&machine, seed)
+    }
+
+    /// The same figure, simulated on that machine.
+    #[must_use]
+    pub fn simulated_on(&self, machine: &Machine, seed: u64) -> f64 {
         let run = |scenario: &Scenario, ops_per_thread, time| -> Outcome {
             let lock = self.lock;
-            let machine = &machine;
             simulate(&Run { machine, scenario, lock, seed, time, ops_per_thread, noise: 0 })
         };
         match self.bench {

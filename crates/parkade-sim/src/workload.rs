@@ -92,9 +92,10 @@ impl Workload {
             counted: true,
         };
         let busy = |inside: Ps, outside: Ps| {
-            // Both chains of work get a share of what they hide of each other.
+            // Both chains of work get a share of what they hide of each other and of the locked instructions.
             let all = (inside + outside).max(1) as f64;
-            let hidden = costs.overlap.min(inside).min(outside) as f64 / all;
+            let most = inside + 2 * costs.rmw;
+            let hidden = costs.overlap.min(most).min(outside) as f64 / all;
             let left = |span: Ps| (span as f64 * (1.0 - hidden)) as Ps;
             role(Span::Const(left(inside) + inside_too), left(outside))
         };

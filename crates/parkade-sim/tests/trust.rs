@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use parkade_bench::scenario::{self, Scenario};
-use parkade_sim::trust::{self, Bench, Measured};
+use parkade_sim::trust::{self, Bench, CLOSE_RIVALS, Measured, RIVALS};
 use parkade_sim::{LockId, Machine, Outcome, Run, simulate};
 
 fn run(machine: &Machine, scenario: &Scenario, lock: LockId, seed: u64, millis: u64) -> Outcome {
@@ -84,19 +84,25 @@ fn noise_takes_time_away() {
 #[test]
 fn rivals_rank_as_measured() {
     let machine = Machine::stored("epyc-2").unwrap();
-    let comparisons = trust::compare(&Measured::stored(), &machine, 1, |_| ());
+    let measured = Measured::stored();
+    let comparisons = trust::compare(&measured, &machine, 1, |_| ());
     assert_eq!(comparisons.len(), 18);
-    // docs/scaling.md: about 0.49; the aim is 0.8.
-    let overall = trust::overall(&comparisons).unwrap();
-    assert!(overall >= 0.45, "{overall}");
-    // What the measurement itself can decide; docs/scaling.md says so.
-    let repeated = trust::repeatability(&Measured::stored(), &comparisons, 1);
-    assert!((0.70..0.82).contains(&repeated), "{repeated}");
-    // Where the rivals differ by a factor of two and more it is right.
+    // docs/scaling.md: 0.80 with this seed, 0.71 with another; the aim is 0.8 with all.
+    let all = trust::overall(&comparisons, RIVALS).unwrap();
+    assert!(all >= 0.65, "{all}");
+    let close = trust::overall(&comparisons, CLOSE_RIVALS).unwrap();
+    assert!(
+        (0.2..0.6).contains(&close),
+        "{close}: docs/scaling.md says that it does not tell them"
+    );
+    // What the measurement itself can decide.
+    let repeated = trust::repeatability(&measured, &comparisons, RIVALS, 1);
+    assert!((0.95..0.99).contains(&repeated), "{repeated}");
+    let repeated = trust::repeatability(&measured, &comparisons, CLOSE_RIVALS, 1);
+    assert!((0.88..0.95).contains(&repeated), "{repeated}");
     for comparison in comparisons.iter().filter(|c| c.scenario.starts_with("short-")) {
-        let correlation = comparison.correlation().unwrap();
-        assert!(correlation >= 0.7, "{comparison:?}");
-        assert!((0.67..1.5).contains(&comparison.scale), "{comparison:?}");
+        let correlation = comparison.correlation(RIVALS).unwrap();
+        assert!(correlation >= 0.6, "{comparison:?}");
     }
 }
 
@@ -110,7 +116,7 @@ fn published_figures_come_out_within_a_factor_of_two() {
         }
     }
     // docs/scaling.md names them.
-    let known = [("parking_lot #418", LockId::Std, 32), ("parking_lot #418", LockId::Spin, 32)];
+    let known = [("parking_lot #418", LockId::Std, 32)];
     assert!(outside.iter().all(|figure| known.contains(figure)), "{outside:?}");
 }
 

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
-use parkade_sim::trust::{Comparison, Measured, Published, RIVALS, overall, repeatability};
+use parkade_sim::trust::{
+    CLOSE_RIVALS, Comparison, Measured, Published, RIVALS, overall, repeatability,
+};
 use parkade_sim::{LockId, Machine};
 
 use super::Report;
@@ -66,25 +68,35 @@ fn parts(parts: &[f64]) -> String {
     parts.iter().map(|part| format!("{part:.2}")).collect::<Vec<_>>().join(" ")
 }
 
+fn names(locks: &[LockId]) -> String {
+    locks.iter().map(|lock| lock.name()).collect::<Vec<_>>().join(", ")
+}
+
 /// How the simulated rivals rank against the measured ones.
 pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
-    let rivals = RIVALS.iter().map(|rival| rival.name()).collect::<Vec<_>>().join(", ");
     let mut table = table(&["scenario", "measured", "simulated", "correlation", "scale"]);
     for comparison in comparisons {
+        let (measured, simulated) = comparison.parts(RIVALS);
         table.add_row([
             comparison.scenario.clone(),
-            parts(&comparison.measured),
-            parts(&comparison.simulated),
-            comparison.correlation().map_or("all tied".into(), |rho| format!("{rho:.2}")),
-            format!("{:.2}", comparison.scale),
+            parts(&measured),
+            parts(&simulated),
+            comparison.correlation(RIVALS).map_or("all tied".into(), |rho| format!("{rho:.2}")),
+            format!("{:.2}", comparison.scale()),
         ]);
     }
-    let all = overall(comparisons).unwrap_or(0.0);
-    let repeated = repeatability(&Measured::stored(), comparisons, 1);
-    format!(
-        "throughput as parts of the best of {rivals}\n{table}\nrank correlation: {all:.2} \
-         (of four measured rounds with four others: {repeated:.2})"
-    )
+    let mut text = format!("throughput as parts of the best of {}\n{table}", names(RIVALS));
+    for rivals in [RIVALS, CLOSE_RIVALS] {
+        let all = overall(comparisons, rivals).unwrap_or(0.0);
+        let repeated = repeatability(&Measured::stored(), comparisons, rivals, 1);
+        let _ = write!(
+            text,
+            "\nrank correlation of {}: {all:.2} (of half of the measured rounds with the others: \
+             {repeated:.2})",
+            names(rivals)
+        );
+    }
+    text
 }
 
 /// How the simulation compares with what others published.

@@ -11,12 +11,22 @@ const CONTENDED: u8 = 2;
 /// std reads the word this often before it goes to sleep.
 const STD_POLLS: u32 = 100;
 
+/// What the C library notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Locked,
+    Unlocking,
+}
+
 /// Where a thread is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pc {
     Idle,
     /// The first compare-exchange of lock.
     TryLock,
+    /// The C library's: looks at the mutex's kind and notes its owner; counts its users.
+    NoteOwner(Change),
+    CountUsers(Change),
     /// Looks at the word; so many polls are left.
     Poll(u32),
     /// Between two polls.
@@ -71,6 +81,7 @@ impl FutexMutex {
         match pc {
             Pc::TryLock | Pc::TakeFree | Pc::Mark | Pc::Unlock => Action::Modify(line),
             Pc::Poll(_) => Action::Load(line),
+            Pc::NoteOwner(_) | Pc::CountUsers(_) => Action::Note,
             Pc::Gap(_) => Action::Pause(1),
             Pc::Sleep => Action::Wait(self.futexes[cx.lock], None),
             Pc::Waking => Action::Wake(self.futexes[cx.lock]),
@@ -82,6 +93,15 @@ impl FutexMutex {
     /// The slow path with `state` seen.
     fn mark_or_sleep(&mut self, cx: &Cx<'_>, state: u8) -> Action {
         self.go(cx, if state == CONTENDED { Pc::Sleep } else { Pc::Mark })
+    }
+
+    fn acquired(&mut self, cx: &Cx<'_>) -> Action {
+        self.go(cx, if self.keeps_notes() { Pc::NoteOwner(Change::Locked) } else { Pc::Idle })
+    }
+
+    /// The C library keeps the owner and the number of users beside its word.
+    fn keeps_notes(&self) -> bool {
+        self.polls == 0
     }
 
     fn spin(&mut self, cx: &Cx<'_>) -> Action {
@@ -97,7 +117,7 @@ impl Protocol for FutexMutex {
     }
 
     fn unlock(&mut self, cx: &mut Cx<'_>) -> Action {
-        self.go(cx, Pc::Unlock)
+        self.go(cx, if self.keeps_notes() { Pc::NoteOwner(Change::Unlocking) } else { Pc::Unlock })
     }
 
     fn step(&mut self, cx: &mut Cx<'_>) -> Action {
@@ -105,8 +125,11 @@ impl Protocol for FutexMutex {
         match self.threads[cx.thread] {
             Pc::TryLock if word == UNLOCKED => {
                 self.words[cx.lock] = LOCKED;
-                self.go(cx, Pc::Idle)
+                self.acquired(cx)
             }
+            Pc::NoteOwner(change) => self.go(cx, Pc::CountUsers(change)),
+            Pc::CountUsers(Change::Locked) => self.go(cx, Pc::Idle),
+            Pc::CountUsers(Change::Unlocking) => self.go(cx, Pc::Unlock),
             // The C library looks at the value that the compare-exchange returned.
             Pc::TryLock if self.polls == 0 => self.mark_or_sleep(cx, word),
             Pc::TryLock => self.spin(cx),
@@ -121,7 +144,7 @@ impl Protocol for FutexMutex {
             Pc::TakeFree => self.mark_or_sleep(cx, word),
             Pc::Mark => {
                 self.words[cx.lock] = CONTENDED;
-                self.go(cx, if word == UNLOCKED { Pc::Idle } else { Pc::Sleep })
+                if word == UNLOCKED { self.acquired(cx) } else { self.go(cx, Pc::Sleep) }
             }
             Pc::Sleep => {
                 self.slept[cx.thread] = true;

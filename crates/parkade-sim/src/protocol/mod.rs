@@ -10,6 +10,7 @@ mod fifo;
 mod futex;
 mod parkade;
 mod parking_lot;
+mod saa;
 mod spin;
 mod usync;
 mod word_lock;
@@ -33,10 +34,13 @@ pub enum Action {
     Store(LineId),
     /// Changes it by a locked instruction.
     Modify(LineId),
+    /// Reads and writes something beside the word of a lock that it holds: the store buffer takes it, and
+    /// nobody else looks.
+    Note,
     /// That many `pause` instructions.
     Pause(u32),
-    /// Computes, touching no shared line.
-    Work(Ps),
+    /// Pauses for so long.
+    PauseFor(Ps),
     /// `sched_yield`.
     Yield,
     /// Reads the clock.
@@ -173,6 +177,8 @@ pub enum LockId {
     ParkingLot013,
     /// usync.
     Usync,
+    /// saa.
+    Saa,
     /// The C library's mutex.
     Pthread,
     /// First come, first served: each waiter is handed the lock.
@@ -189,6 +195,7 @@ impl LockId {
         LockId::ParkingLot012,
         LockId::ParkingLot013,
         LockId::Usync,
+        LockId::Saa,
         LockId::Pthread,
         LockId::Fifo,
         LockId::Spin,
@@ -203,6 +210,7 @@ impl LockId {
             LockId::ParkingLot012 => "parking_lot-0.12",
             LockId::ParkingLot013 => "parking_lot-0.13",
             LockId::Usync => "usync",
+            LockId::Saa => "saa",
             LockId::Pthread => "pthread",
             LockId::Fifo => "fifo",
             LockId::Spin => "spin",
@@ -238,6 +246,7 @@ impl LockId {
                 Box::new(parking_lot::ParkingLot::new(parking_lot::Version::V013, setup))
             }
             LockId::Usync => Box::new(usync::Usync::new(setup)),
+            LockId::Saa => Box::new(saa::Saa::new(setup)),
             LockId::Fifo => Box::new(fifo::Fifo::new(setup)),
             LockId::Spin => Box::new(spin::Spin::new(setup)),
         }

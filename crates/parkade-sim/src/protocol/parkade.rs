@@ -258,7 +258,7 @@ impl Parkade {
         match self.wait(cx).step() {
             Step::Pause(ns) => {
                 self.threads[cx.thread].pc = Pc::Paused;
-                self.after_clock_reads(cx, Action::Work(Ps::from(ns) * NS))
+                self.after_clock_reads(cx, Action::PauseFor(Ps::from(ns) * NS))
             }
             Step::Yield => {
                 self.threads[cx.thread].pc = Pc::Yielded;
