@@ -153,7 +153,7 @@ impl Lock for crate::rwlock::Core {
         self.write_until(deadline)
     }
     fn release(&self) {
-        self.unwrite();
+        self.release(crate::rwlock::Mode::Exclusive);
     }
     fn release_fair(&self) {
         self.release_fair(crate::rwlock::Mode::Exclusive);

@@ -69,7 +69,8 @@ rwlock_face!(RawRwLock, Mode::Shared);
 ///   out. So the k-th in line is in, counted from when it queued, after at most k x (T + 4(H + L) + 2S), where
 ///   H is the longest section of any mode, L the scheduler's delay in running a thread that is ready and S the
 ///   longest polling (see [`Mutex`](crate::Mutex)). Waiting to upgrade takes at most H + L + S. Both hold as long as nobody reads
-///   recursively.
+///   recursively, and for readers that queue behind a writer as long as nobody reads upgradably: they may then be
+///   let in out of turn, and one that comes too late is last in line again.
 /// * **Timeouts** leave no trace: when a writer gives up, readers that waited behind it run at once.
 /// * **Recursion**: a thread that reads and calls `read` again deadlocks if a writer has come in
 ///   between. Debug builds (without the feature `send_guard`) panic instead, with both places. Use

@@ -29,7 +29,7 @@ impl Shared<Core> {
 
     pub(super) fn touch_unwrite(&self) {
         self.touch();
-        self.raw.unwrite();
+        self.raw.release(Mode::Exclusive);
     }
 
     /// A lock that is biased and free, of which the caller has read and written nothing else.
@@ -577,7 +577,7 @@ fn model_rw_bias_try_write_lets_in() {
         let shared = Shared::biased();
         let writer = spawn(&shared, |shared| {
             if shared.raw.try_write() {
-                shared.raw.unwrite();
+                shared.raw.release(Mode::Exclusive);
             }
         });
         let reading = shared.read();

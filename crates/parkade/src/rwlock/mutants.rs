@@ -3,7 +3,7 @@
 
 use super::{
     raw::{Core, claims},
-    state::{Attempt, Mode, Retreat, Standing, Waking},
+    state::{Attempt, Manners, Mode, Retreat, Standing, Waking},
 };
 use crate::{
     model::{Policy, Shared, explore, spawn},
@@ -19,7 +19,12 @@ fn scan_before_the_fence() {
         let shared = Shared::biased();
         let reader = spawn(&shared, |shared| shared.read_look_unread());
         let core = &shared.raw;
-        let attempt = core.word.try_acquire(Mode::Exclusive, Standing::Newcomer, claims());
+        let attempt = core.word.try_acquire(
+            Mode::Exclusive,
+            Standing::Newcomer,
+            claims(),
+            Manners::Insistent,
+        );
         if attempt == Attempt::Pending {
             let slots_hold = core.slots_hold();
             core.interrupt_bias();
@@ -88,8 +93,12 @@ fn give_up_and_let_nobody_in() {
         let behind = spawn(&shared, |shared| shared.read_look_unread());
         let core = &shared.raw;
         // The other reader may be changing the word; nothing else is in the way.
-        while core.word.try_acquire(Mode::Exclusive, Standing::Newcomer, claims())
-            != Attempt::Pending
+        while core.word.try_acquire(
+            Mode::Exclusive,
+            Standing::Newcomer,
+            claims(),
+            Manners::Insistent,
+        ) != Attempt::Pending
         {}
         let _ = core.word.retreat(Retreat::Out);
         behind.join().unwrap();

@@ -147,7 +147,7 @@ impl Core {
 
     /// Releases what is held in `mode`, which is not by a slot.
     #[inline]
-    pub(super) fn release(&self, mode: Mode) {
+    pub(crate) fn release(&self, mode: Mode) {
         self.check_held(mode);
         self.released(self.word.release(mode));
     }
