@@ -8,7 +8,7 @@
 //! the price, a heavy fence and a scan, is the writer's.
 //!
 //! Slots are in static *blocks*, a cache line each. A thread that first needs one leases a block and
-//! keeps it until it ends; beyond [`BLOCKS`] living threads the rest do without.
+//! keeps it until it ends; beyond `BLOCKS` living threads the rest do without.
 //!
 //! # Rules
 //!
@@ -21,7 +21,7 @@
 //!    then (a guard was forgotten, or lives on elsewhere) stay taken; the new owner uses the others.
 //! 3. A lease changes hands by compare-exchange on owner and generation together. So a thread whose
 //!    number is that of a dead owner and a thread that found the owner dead cannot both get the block.
-//! 4. A block is counted in [`HIGH`] before a slot of it is taken, and a scan that follows a heavy fence
+//! 4. A block is counted in `HIGH` before a slot of it is taken, and a scan that follows a heavy fence
 //!    sees what was written before the light fence of any reader that the fence has to stop.
 //!
 //! # Pairing
