@@ -676,6 +676,30 @@ fn model_rw_bias_begins() {
     });
 }
 
+/// covers: R4 P1 P3 (a fair release by an upgradable reader, for a writer, an upgradable reader or a reader)
+#[test]
+fn model_rw_fair_upgradable() {
+    explore(2, Policy::Stays, || {
+        let shared = Shared::<Core>::new();
+        shared.raw.read_upgradably();
+        let others = [
+            spawn(&shared, wait_as(Mode::Exclusive)),
+            spawn(&shared, |shared| {
+                shared.raw.read_upgradably();
+                shared.look();
+                shared.raw.release_fair(Mode::Upgradable);
+            }),
+        ];
+        shared.look();
+        shared.raw.release_fair(Mode::Upgradable);
+        shared.read_look_unread();
+        for other in others {
+            other.join().unwrap();
+        }
+        shared.check(1);
+    });
+}
+
 /// covers: R4 C2 P4 (the lock is reserved for a writer that has to wait for another holder, and
 /// gives up: no reservation stays behind)
 #[test]
