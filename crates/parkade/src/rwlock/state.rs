@@ -247,7 +247,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "R4",
         "R1, R2 or R3, +WAKING +CLAIM_EXCLUSIVE",
         "a holder, under the bucket lock; Release",
-        "rw_fair, rw_fair_gives_up",
+        "rw_fair, rw_fair_upgradable, rw_fair_gives_up",
     ),
     row(
         "P1",
