@@ -62,8 +62,8 @@ rwlock_face!(RawRwLock, Mode::Shared);
 ///   long as ending it took. Where the kernel has no `membarrier`, on 32-bit systems, and for threads beyond 512
 ///   or reads nested more than seven deep, readers are counted in the lock.
 /// * **Blocking**: as [`Mutex`](crate::Mutex), a waiter polls and yields for a while and then sleeps.
-/// * **Fairness**: a writer that finds readers keeps new ones out and waits for those who are in, so
-///   readers cannot starve it. When it leaves, the first in line is woken; if that is a reader, the readers
+/// * **Fairness**: a writer that finds readers looks for a gap a few times, then keeps new ones out and waits for
+///   those who are in, so readers cannot starve it. When it leaves, the first in line is woken; if that is a reader, the readers
 ///   right behind it get in with it. Newcomers may be faster than a woken thread, but for at most
 ///   [`tuning::fair_interval`](crate::tuning::fair_interval) (T): then it claims the lock and newcomers stay
 ///   out. So the k-th in line is in, counted from when it queued, after at most k x (T + 4(H + L) + 2S), where

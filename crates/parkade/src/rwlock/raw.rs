@@ -4,8 +4,8 @@
 //! # Theory
 //!
 //! *Reading* is being counted in the word (or having a slot), *writing* is having it alone. A writer that
-//! finds only readers becomes `PENDING` at once: newcomers stay out, and it waits for those who are
-//! in. So readers cannot starve it. Who finds a writer in, or `PENDING`, polls for a while, then
+//! finds only readers looks again a few times and then becomes `PENDING`: newcomers stay out, and it waits
+//! for those who are in. So readers cannot starve it. Who finds a writer in, or `PENDING`, polls for a while, then
 //! queues and sleeps; readers and writers share one queue.
 //!
 //! *Releasing* comes first, waking second. One thread that was taken off the queue is up at a time
@@ -26,9 +26,8 @@
 //! * acquired, a writer: its release. A reader or an upgradable reader: at once its followers (all
 //!   readers, if an upgradable one is in), or an upgradable reader that is next; and its release, which sees
 //!   `PARKED` without `WAKING`, the next;
-//! * barged in: its release, likewise. A reader that leaves while an upgradable reader is in need not
-//!   look: readers are not queued then but for the moment until somebody wakes them, and
-//!   others wait for the upgradable one;
+//! * barged in: its release, likewise. A reader that leaves while an upgradable reader is in can only wake
+//!   readers; others wait for the upgradable one;
 //! * parks again: P1 clears `WAKING`; what keeps it out is held by somebody whose release will look. If that
 //!   is an upgradable reader, readers behind it are let in now ([`Core::park`]);
 //! * times out in the queue: it held no wake, but its claim may have kept readers out: wake one;

@@ -48,13 +48,14 @@ pub type MappedRecursiveRwLockWriteGuard<'a, T> =
 /// Reads of a [`RwLock`] by threads that may be reading it already, as in parking_lot 0.12.
 ///
 /// They pass a writer that waits for readers to leave, so that a thread that reads never waits for one that
-/// waits for it. Used always, they may starve writers; once in a while they do not. A recursive reader waits
-/// only while a writer is in.
+/// waits for it. Used always, they may starve writers; once in a while they do not. A recursive reader that
+/// finds no writer in never waits. One that has found a writer in and fallen asleep is woken in its turn,
+/// which may be after another writer, so a thread that reads must not wait for it.
 pub trait ReadRecursive {
     /// What the lock protects.
     type Value: ?Sized;
 
-    /// Reads; waits only while a writer is in.
+    /// Reads; does not wait if no writer is in.
     ///
     /// ```
     /// use parkade::{RwLock, prelude::*};

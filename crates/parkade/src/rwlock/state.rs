@@ -164,8 +164,8 @@ pub(super) enum Manners {
 }
 
 impl Manners {
-    /// Looks before a writer insists. With 0, 6 and 12, operations in rw-8-90 and rw-8-50 are 17, 25 and 25 M
-    /// and 14, 20 and 20 M a second; with 4, 6 and 12, in rw-32-95, 4.2, 3.8 and 3.6 M
+    /// Looks before a writer insists. With 0, 6 and 8, operations in rw-8-90 and rw-8-50 are 17, 25 and 26 M
+    /// and 14, 20 and 21 M a second; with 4, 6 and 8, in rw-32-95, 4.2, 3.8 and 3.7 M
     /// (docs/decisions/0006).
     const LOOKS: u8 = 6;
 
@@ -637,7 +637,7 @@ impl Word {
         self.0.fetch_update(Relaxed, Relaxed, sleep).is_ok()
     }
 
-    /// D1, because of slots; the caller is as above, executes D2 and then scans.
+    /// D1, because of slots; the caller is as above, executes the fence of edge D2 and then scans.
     pub(super) fn sleep_for_slots(&self) {
         self.0.fetch_or(DRAIN_PARKED, Relaxed);
     }
