@@ -71,6 +71,16 @@ impl Edge {
         }
         fence(self.order);
     }
+
+    /// As [`fence`](Edge::fence), right after a read-modify-write: on x86 that was a full fence.
+    #[inline(always)]
+    pub fn fence_after_rmw(self) {
+        if cfg!(all(target_arch = "x86_64", not(loom))) {
+            core::sync::atomic::compiler_fence(self.order);
+        } else {
+            self.fence();
+        }
+    }
 }
 
 /// Which part of `id` the environment asks to weaken: a half's name, or the empty string for all.

@@ -476,6 +476,51 @@ fn denying_one_lock_bias_does_not_deny_it_to_others() {
     assert!(!biases.is_granted(8));
 }
 
+#[test]
+fn fenced_bias_goes_on_while_there_are_32_reads_a_write() {
+    let biases = Biases::new();
+    for (reads, pays) in [(32, true), (31, false), (32, true)] {
+        let bias = &biases.bias;
+        let verdicts: Vec<_> = (0..16)
+            .map(|_| {
+                bias.fenced_reads(8, reads);
+                bias.fenced_pays(8, || biases.now())
+            })
+            .collect();
+        assert_eq!(verdicts, [vec![true; 15], vec![pays]].concat(), "{reads} reads");
+    }
+}
+
+#[test]
+fn fenced_bias_that_does_not_pay_is_denied_for_eight_milliseconds() {
+    let deny_by_verdict = |biases: &Biases| {
+        assert_eq!((0..16).filter(|_| !biases.bias.fenced_pays(8, || biases.now())).count(), 1);
+    };
+    let deny_by_sleep = |biases: &Biases| {
+        biases.bias.fenced_taken_back(8, biases.now(), biases.now());
+    };
+    for deny in [&deny_by_verdict as &dyn Fn(&Biases), &deny_by_sleep] {
+        let biases = Biases::new();
+        assert!(biases.bias.is_granted_fenced(8, biases.now()));
+        biases.pass(MS);
+        deny(&biases);
+        biases.pass(8 * MS - 1);
+        assert!(!biases.bias.is_granted_fenced(8, biases.now()));
+        biases.pass(1);
+        assert!(biases.bias.is_granted_fenced(8, biases.now()));
+    }
+}
+
+#[test]
+fn fenced_bias_takes_grants_of_the_thousand() {
+    let biases = Biases::new();
+    assert!(biases.is_granted(8));
+    assert!(!biases.bias.is_granted_fenced(16, biases.now()));
+    biases.pass(MS);
+    assert!(biases.bias.is_granted_fenced(16, biases.now()));
+    assert!(!biases.is_granted(8));
+}
+
 /// Settings are process-wide, so they are read from the environment in a process of its own.
 #[test]
 fn settings_apply() {

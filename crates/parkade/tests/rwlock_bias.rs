@@ -233,6 +233,49 @@ fn nobody_writes_while_somebody_reads<R: FullRwLock>(rest: Duration) {
     }
 }
 
+/// Where readers meet and somebody writes all the time, though seldom in comparison, readers fence and
+/// bias outlives the writes.
+#[test]
+fn fenced_bias_outlives_writes_and_nobody_writes_while_somebody_reads() {
+    const READERS: u64 = 3;
+    let _alone = alone();
+    let lock = parkade::RwLock::new(Witness::new());
+    let stop = AtomicBool::new(false);
+    let reads = AtomicU64::new(0);
+    let (mut writes, mut outlived) = (0, 0);
+    let (heavy, begin) = (heavy_count(), Instant::now());
+    // Readers have to meet in the count for it to begin, which takes luck on a machine with few processors.
+    let patience = begin + Duration::from_secs(30);
+    let end = begin + stress_time();
+    thread::scope(|scope| {
+        for _ in 0..READERS {
+            scope.spawn(|| {
+                while !stop.load(Relaxed) {
+                    let guard = lock.read();
+                    let before = guard.count();
+                    (0..50).for_each(|_| std::hint::spin_loop());
+                    assert_eq!(guard.count(), before, "somebody wrote");
+                    drop(guard);
+                    reads.fetch_add(1, Relaxed);
+                }
+            });
+        }
+        while Instant::now() < end || (can_bias() && outlived < 100 && Instant::now() < patience) {
+            let asked = reads.load(Relaxed);
+            wait_until(|| reads.load(Relaxed) > asked + 100);
+            lock.write().section(|| {});
+            writes += 1;
+            outlived += u64::from(is_biased(&lock));
+        }
+        stop.store(true, Relaxed);
+    });
+    let (fences, took) = (heavy_count() - heavy, begin.elapsed());
+    println!("{outlived} of {writes} writes left bias behind; {fences} fences in {took:?}");
+    assert_eq!(lock.write().count(), writes);
+    assert!(fences <= took.as_millis() as u64 + 2, "{fences} fences in {took:?}");
+    assert!(!can_bias() || outlived >= 100, "{outlived} of {writes}");
+}
+
 /// The shortest time it takes a lock that was written and read in turn, so that bias was a mistake again
 /// and again, to be biased once it is only read. The policy denies it for at most 8 ms.
 #[test]

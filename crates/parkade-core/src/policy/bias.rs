@@ -1,16 +1,20 @@
 //! When readers of a lock stop counting themselves in its word and use slots of their own.
 //!
-//! Bias makes reads cheaper by a line transfer and two locked instructions each, and the next write
+//! *Free* bias makes reads cheaper by a line transfer and two locked instructions each, and the next write
 //! dearer by a heavy fence and a scan. It is granted to locks that a thread meets again and again
 //! without a writer in sight, and denied for a while after each time a writer had to take it back: nine
 //! times what that cost, which bounds the loss to a tenth (BRAVO, USENIX ATC 2019), and twice as long
 //! as last time where the bias has hardly lasted.
+//!
+//! Where that is denied and readers meet each other, there is *fenced* bias: a read costs a locked instruction,
+//! but on a line of its thread's own, and a write no heavy fence unless it has to sleep. It goes on from write to
+//! write as long as there are many more reads.
 
 use crate::{deadline::Moment, fence};
 use core::{
     cell::Cell,
     fmt,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -32,6 +36,13 @@ const LONGEST_DENIAL_NS: u64 = 8_000_000;
 /// return to asymmetric mode, for the same reason (example `fence_cost`).
 const GRANTS_PER_SECOND: u64 = 1000;
 
+/// A fenced period goes on while there are so many reads for each write.
+/// guess: a write costs four locked instructions and two line transfers more, a read one of each less.
+const READS_PER_WRITE: u32 = 32;
+
+/// Every how many writes that is looked at. guess.
+const WRITES_PER_VERDICT: u32 = 16;
+
 const ENTRIES: usize = 256;
 
 /// What is remembered of locks that have been biased, by a hash of their address. Only hints: locks
@@ -40,6 +51,16 @@ struct Record {
     granted_ns: AtomicU64,
     denied_until_ns: AtomicU64,
     denied_for_ns: AtomicU64,
+    fenced_denied_until_ns: AtomicU64,
+    /// In the present fenced period, or the last: reads, and writes.
+    fenced_reads: AtomicU32,
+    fenced_writes: AtomicU32,
+}
+
+impl Record {
+    fn deny_fenced(&self, now: Moment) {
+        self.fenced_denied_until_ns.store(now.as_nanos() + LONGEST_DENIAL_NS, Relaxed);
+    }
 }
 
 /// When locks are biased.
@@ -65,6 +86,9 @@ impl Bias {
                     granted_ns: AtomicU64::new(0),
                     denied_until_ns: AtomicU64::new(0),
                     denied_for_ns: AtomicU64::new(0),
+                    fenced_denied_until_ns: AtomicU64::new(0),
+                    fenced_reads: AtomicU32::new(0),
+                    fenced_writes: AtomicU32::new(0),
                 }
             }; ENTRIES],
             next_grant_ns: AtomicU64::new(0),
@@ -78,8 +102,13 @@ impl Bias {
     /// Whether the lock at `key` may be biased at `now`.
     #[must_use]
     pub fn is_granted(&self, key: usize, now: Moment) -> bool {
-        let (now, record) = (now.as_nanos(), self.record(key));
-        if now < record.denied_until_ns.load(Relaxed) {
+        let record = self.record(key);
+        self.takes_grant(now, record, &record.denied_until_ns)
+    }
+
+    fn takes_grant(&self, now: Moment, record: &Record, denied_until_ns: &AtomicU64) -> bool {
+        let now = now.as_nanos();
+        if now < denied_until_ns.load(Relaxed) {
             return false;
         }
         let interval = Duration::from_secs(1).as_nanos() as u64 / GRANTS_PER_SECOND;
@@ -90,6 +119,43 @@ impl Bias {
             record.granted_ns.store(now, Relaxed);
         }
         granted
+    }
+
+    /// Whether the lock at `key`, whose readers meet and that may not be biased freely, may be biased with
+    /// fences at `now`.
+    #[must_use]
+    pub fn is_granted_fenced(&self, key: usize, now: Moment) -> bool {
+        let record = self.record(key);
+        self.takes_grant(now, record, &record.fenced_denied_until_ns)
+    }
+
+    /// There were so many reads in a fenced period.
+    pub fn fenced_reads(&self, key: usize, reads: u32) {
+        self.record(key).fenced_reads.fetch_add(reads, Relaxed);
+    }
+
+    /// A writer has interrupted a fenced period; whether it is to go on. The clock is read if it is not.
+    #[must_use]
+    pub fn fenced_pays(&self, key: usize, now: impl FnOnce() -> Moment) -> bool {
+        let record = self.record(key);
+        let writes = record.fenced_writes.load(Relaxed) + 1;
+        if writes < WRITES_PER_VERDICT {
+            record.fenced_writes.store(writes, Relaxed);
+            return true;
+        }
+        record.fenced_writes.store(0, Relaxed);
+        let pays = record.fenced_reads.swap(0, Relaxed) >= WRITES_PER_VERDICT * READS_PER_WRITE;
+        if !pays {
+            record.deny_fenced(now());
+        }
+        pays
+    }
+
+    /// A writer had to sleep in a fenced period, and executed a heavy fence from `began` to `ended`. Where
+    /// sections are so long, what a reader saves does not count.
+    pub fn fenced_taken_back(&self, key: usize, began: Moment, ended: Moment) {
+        self.taken_back(key, began, ended);
+        self.record(key).deny_fenced(ended);
     }
 
     /// A writer has taken the bias of the lock at `key` back, from `began` to `ended`.
@@ -118,6 +184,7 @@ static BIAS: Bias = Bias::new();
 
 thread_local! {
     static READS: Cell<u32> = const { Cell::new(0) };
+    static FENCED_READS: Cell<u32> = const { Cell::new(0) };
     /// The lock that the last question was about.
     static ASKED: Cell<usize> = const { Cell::new(0) };
 }
@@ -146,4 +213,38 @@ pub fn may_bias(key: usize) -> bool {
 /// As [`Bias::taken_back`], in this process.
 pub fn bias_taken_back(key: usize, began: Moment) {
     BIAS.taken_back(key, began, Moment::now());
+}
+
+/// Whether the lock at `key`, which [`may_bias`] has refused and which so many counted readers are in, is to
+/// be biased with fences now: they must meet.
+#[must_use]
+pub fn may_bias_fenced(key: usize, readers: u32) -> bool {
+    cfg!(target_pointer_width = "64")
+        && readers > 1
+        && fence::strategy() == fence::Strategy::Asymmetric
+        && BIAS.is_granted_fenced(key, Moment::now())
+}
+
+/// Counts a read in a fenced period of the lock at `key`; whether it is time to ask [`may_bias`].
+#[inline]
+#[must_use]
+pub fn counts_fenced_read(key: usize) -> bool {
+    let reads = FENCED_READS.get().wrapping_add(1);
+    FENCED_READS.set(reads);
+    let asks = reads.is_multiple_of(READS_PER_QUESTION);
+    if asks {
+        BIAS.fenced_reads(key, READS_PER_QUESTION);
+    }
+    asks
+}
+
+/// As [`Bias::fenced_taken_back`], in this process.
+pub fn fenced_bias_taken_back(key: usize, began: Moment) {
+    BIAS.fenced_taken_back(key, began, Moment::now());
+}
+
+/// As [`Bias::fenced_pays`], in this process.
+#[must_use]
+pub fn fenced_bias_pays(key: usize) -> bool {
+    BIAS.fenced_pays(key, Moment::now)
 }

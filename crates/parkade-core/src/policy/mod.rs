@@ -40,12 +40,18 @@ mod model;
 mod symmetric;
 
 #[cfg(not(loom))]
-pub use bias::{Bias, bias_taken_back, counts_read, may_bias};
+pub use bias::{
+    Bias, bias_taken_back, counts_fenced_read, counts_read, fenced_bias_pays,
+    fenced_bias_taken_back, may_bias, may_bias_fenced,
+};
 pub use hints::Hints;
 #[cfg(loom)]
 pub(crate) use model::fences;
 #[cfg(loom)]
-pub use model::{Model, bias_taken_back, counts_read, may_bias, may_return_to_asymmetric};
+pub use model::{
+    Model, bias_taken_back, counts_fenced_read, counts_read, fenced_bias_pays,
+    fenced_bias_taken_back, may_bias, may_bias_fenced, may_return_to_asymmetric,
+};
 pub use pace::Pace;
 #[cfg(all(unix, not(loom)))]
 pub(crate) use surroundings::reset_after_fork;

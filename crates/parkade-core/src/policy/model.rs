@@ -13,18 +13,21 @@ pub enum Model {
     Claims,
     /// Every woken loser claims; symmetric mode ends whenever it may.
     ClaimsAndReturns,
-    /// No woken loser claims; a reader-writer lock is biased whenever it may.
+    /// No woken loser claims; a reader-writer lock is biased freely whenever it may.
     Biases,
     /// The same, and [`fence::compiler_only`](crate::fence::compiler_only) orders nothing between
     /// threads. Loom can only make it a full fence, which hides that others are missing: this is
     /// for models in which no light fence meets a heavy one.
     BiasesUnfenced,
+    /// No woken loser claims; a reader-writer lock is biased with fences whenever it may, and stays so.
+    BiasesFenced,
 }
 
 static CLAIMS: AtomicBool = AtomicBool::new(false);
 static RETURNS: AtomicBool = AtomicBool::new(true);
 static BIASES: AtomicBool = AtomicBool::new(false);
 static FENCES: AtomicBool = AtomicBool::new(true);
+static BIASES_FENCED: AtomicBool = AtomicBool::new(false);
 
 impl Model {
     /// Fixes the decisions for the models that run next in this process.
@@ -33,6 +36,7 @@ impl Model {
         RETURNS.store(matches!(self, Model::Returns | Model::ClaimsAndReturns), Relaxed);
         BIASES.store(matches!(self, Model::Biases | Model::BiasesUnfenced), Relaxed);
         FENCES.store(self != Model::BiasesUnfenced, Relaxed);
+        BIASES_FENCED.store(self == Model::BiasesFenced, Relaxed);
     }
 }
 
@@ -55,7 +59,7 @@ pub fn may_return_to_asymmetric() -> bool {
 /// Every read of a lock's word asks for bias.
 #[must_use]
 pub fn counts_read() -> bool {
-    BIASES.load(Relaxed)
+    BIASES.load(Relaxed) || BIASES_FENCED.load(Relaxed)
 }
 
 /// And gets it.
@@ -66,3 +70,24 @@ pub fn may_bias(_: usize) -> bool {
 
 /// Models remember nothing of it.
 pub fn bias_taken_back(_: usize, _: crate::Moment) {}
+
+/// Nor of this.
+pub fn fenced_bias_taken_back(_: usize, _: crate::Moment) {}
+
+/// Whether it is to be biased with fences.
+#[must_use]
+pub fn may_bias_fenced(_: usize, _: u32) -> bool {
+    BIASES_FENCED.load(Relaxed)
+}
+
+/// Fenced periods are never set free.
+#[must_use]
+pub fn counts_fenced_read(_: usize) -> bool {
+    false
+}
+
+/// And what has begun goes on.
+#[must_use]
+pub fn fenced_bias_pays(_: usize) -> bool {
+    true
+}

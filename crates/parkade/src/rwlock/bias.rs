@@ -3,18 +3,21 @@
 //! `state.rs` has the protocol (S1, S2), `parkade_core::slots` the slots, and
 //! `parkade_core::policy` says when.
 
-use super::{edges::D1, raw::Core};
+use super::{
+    edges::{E1, E2, X1},
+    raw::Core,
+    state::{Fencing, NUMBERS, Outcome, Period},
+};
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use parkade_core::{
     Moment, fence, policy,
     slots::{self, Slot},
 };
 
-/// The number of the next period of bias, of whatever lock; 0 and those beyond 31 bits are left out.
+/// The number of the next period of bias, of whatever lock; never 0.
 fn next_number() -> u32 {
-    const NUMBERS: u32 = (1 << 31) - 1;
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    NEXT.fetch_add(1, Relaxed) % NUMBERS + 1
+    NEXT.fetch_add(1, Relaxed) % (NUMBERS - 1) + 1
 }
 
 impl Core {
@@ -22,12 +25,30 @@ impl Core {
     #[inline(always)]
     pub(super) fn try_read_in_slot(&self) -> Option<&'static Slot> {
         let period = self.bias.load();
-        if !period.is_active() {
-            return None;
+        if period.is_free_and_active() {
+            let slot = slots::mine()?;
+            slot.take(period.token(self.key()));
+            fence::compiler_only();
+            return self.enter_or_leave(slot, period);
         }
+        if period.is_active() { self.try_read_fenced(period) } else { None }
+    }
+
+    /// As `try_read_in_slot`, in a fenced period.
+    #[inline(never)]
+    fn try_read_fenced(&self, period: Period) -> Option<&'static Slot> {
         let slot = slots::mine()?;
-        slot.take(period.token(self.key()));
-        fence::compiler_only();
+        slot.take_and_fence(period.token(self.key()), E1);
+        let slot = self.enter_or_leave(slot, period)?;
+        if policy::counts_fenced_read(self.key()) && policy::may_bias(self.key()) {
+            self.bias.set_free(period);
+        }
+        Some(slot)
+    }
+
+    /// The second half of S1.
+    #[inline(always)]
+    fn enter_or_leave(&self, slot: &'static Slot, period: Period) -> Option<&'static Slot> {
         if self.bias.is_still(period) {
             return Some(slot);
         }
@@ -48,7 +69,7 @@ impl Core {
     /// The bias was interrupted before the caller left its slot: somebody may wait for that (S2).
     #[cold]
     fn left_slot(&self) {
-        D1.fence();
+        X1.fence();
         if self.word.load().drain_parked() && !self.slots_hold() {
             self.wake_drainer();
         }
@@ -66,27 +87,82 @@ impl Core {
     fn consider_bias_now(&self) {
         let word = self.word.load();
         // Not in the way of those who wait.
-        if word.has_line() || !policy::may_bias(self.key()) {
+        if word.has_line() || word.pending() {
             return;
         }
-        if self.word.try_bias() {
-            self.bias.begin(next_number());
-        } else {
+        let period = self.bias.load();
+        if word.biased() {
             // A writer that gave up has interrupted it. (Or somebody is just beginning it.)
-            let period = self.bias.load();
-            if period.is_some() && !self.word.load().pending() {
+            if period.is_some() && !period.is_active() && self.granted(word.readers()).is_some() {
                 self.bias.resume(period);
             }
+        } else if let Some(fencing) = self.granted(word.readers())
+            && self.word.try_bias()
+        {
+            self.bias.begin(next_number(), fencing);
+        }
+    }
+
+    fn granted(&self, readers: u32) -> Option<Fencing> {
+        if policy::may_bias(self.key()) {
+            Some(Fencing::Free)
+        } else if policy::may_bias_fenced(self.key(), readers) {
+            Some(Fencing::Fenced)
+        } else {
+            None
         }
     }
 
     /// G3, if the bias is on; the caller is `PENDING`.
     pub(super) fn interrupt_bias(&self) {
-        if self.bias.load().is_active() {
+        if !self.bias.load().is_active() {
+            return;
+        }
+        // What it is now counts, not what it was at a look before: readers may have set it free.
+        if self.bias.interrupt().is_fenced() {
+            E2.fence_after_rmw();
+        } else {
             let began = Moment::now();
-            self.bias.interrupt();
             fence::heavy();
             policy::bias_taken_back(self.key(), began);
+        }
+    }
+
+    /// For whoever is `PENDING` and about to sleep: readers that entered a fenced period have fenced, readers
+    /// that leave have not. That is made up for, once for the period, which is not fenced any more.
+    pub(super) fn order_leavers(&self) {
+        let period = self.bias.load();
+        if period.is_fenced() && !period.is_active() {
+            let began = Moment::now();
+            fence::heavy();
+            self.bias.set_free(period);
+            policy::fenced_bias_taken_back(self.key(), began);
+        }
+    }
+
+    /// What is to become of the interrupted period. The caller is `PENDING`, and no slot holds the lock.
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.bias.load().is_fenced() && policy::fenced_bias_pays(self.key()) {
+            Outcome::GoesOn
+        } else {
+            Outcome::Ends
+        }
+    }
+
+    /// G2, for the writer that is about to leave.
+    #[inline(always)]
+    pub(super) fn resume_bias(&self) {
+        let period = self.bias.load();
+        if period.is_some() {
+            self.resume_fenced_bias(period);
+        }
+    }
+
+    #[cold]
+    fn resume_fenced_bias(&self, period: Period) {
+        // A free period must first be granted again.
+        if period.is_fenced() {
+            self.bias.resume_after_write(period);
         }
     }
 }

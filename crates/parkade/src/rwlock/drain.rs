@@ -4,9 +4,9 @@
 //! becomes 0, readers with slots when they have left and no other slot holds the lock.
 
 use super::{
-    edges::D2,
+    edges::X2,
     raw::Core,
-    state::{Retreat, Snapshot},
+    state::{Outcome, Retreat, Snapshot},
 };
 use parkade_core::{DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, policy::Wait, slots};
 
@@ -57,6 +57,7 @@ impl Core {
             if deadline.is_some_and(|deadline| Moment::now() >= deadline) {
                 return false;
             }
+            self.order_leavers();
             let request =
                 ParkRequest::new(self.drain_key()).since(wait.queueing()).deadline(deadline);
             // SAFETY: the key is an address inside us; the callbacks only touch the word.
@@ -82,15 +83,17 @@ impl Core {
         if word.readers() > 0 {
             return false;
         }
-        if word.biased() {
-            // Also what the last reader began or resumed before it left.
-            self.interrupt_bias();
-            if self.slots_hold() {
-                return false;
-            }
+        if !word.biased() {
+            return self.word.try_enter(Outcome::Ends);
         }
-        let entered = self.word.try_enter();
-        if entered && word.biased() {
+        // Also what the last reader began or resumed before it left.
+        self.interrupt_bias();
+        if self.slots_hold() {
+            return false;
+        }
+        let outcome = self.outcome();
+        let entered = self.word.try_enter(outcome);
+        if entered && outcome == Outcome::Ends {
             // Not before: a recursive reader may have come after we looked, and may resume the period
             // when we give up.
             self.bias.end();
@@ -109,7 +112,7 @@ impl Core {
             return false;
         }
         self.word.sleep_for_slots();
-        D2.fence();
+        X2.fence();
         let holds = self.slots_hold();
         if !holds {
             self.word.woken_from_drain();

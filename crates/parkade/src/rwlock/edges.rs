@@ -8,8 +8,11 @@ parkade_core::orderings! {
     W5 = Release, "an upgradable reader leaves; pairs with W1: what it read";
     W6 = Acquire, "an upgradable reader becomes the writer; pairs with W3: what readers read";
     W7 = Acquire, "a writer that waits for readers sees none counted, and looks at the bias; pairs with W3: the bias that a reader has switched on, before it left";
-    G1 = Release, "bias is switched on; pairs with G2: the protected data, as the reader who does it has seen it";
-    G2 = Acquire, "a reader in a slot finds the bias still on; pairs with G1: the protected data";
-    D1 = SeqCst, "a reader has freed its slot and looks for a sleeping writer; pairs with D2 (store buffering)";
-    D2 = SeqCst, "a writer about to sleep looks at the slots again; pairs with D1 (store buffering)";
+    A1 = Release, "a reader switches the bias on; pairs with A2: the protected data, as that reader has seen it";
+    A2 = Acquire, "a reader in a slot finds the bias still on; pairs with A1, A3: the protected data";
+    A3 = Release, "a writer lets a fenced period go on; pairs with A2: the protected data";
+    E1 = SeqCst, "a reader has taken its slot in a fenced period and looks at the bias again; pairs with E2 (store buffering)";
+    E2 = SeqCst, "a writer has interrupted a fenced period and scans; pairs with E1 (store buffering)";
+    X1 = SeqCst, "a reader has freed its slot and looks for a sleeping writer; pairs with X2 (store buffering)";
+    X2 = SeqCst, "a writer about to sleep looks at the slots again; pairs with X1 (store buffering)";
 }

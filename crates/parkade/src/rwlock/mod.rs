@@ -59,7 +59,8 @@ rwlock_face!(RawRwLock, Mode::Shared);
 ///   threads write, and executes no locked instruction: a thread notes what it reads in a slot of its
 ///   own, and a writer looks through all slots, behind a heavy fence. The lock goes over to this and back
 ///   by itself: it takes 128 reads of one thread, and the first write ends it, for at least nine times as
-///   long as ending it took. Where the kernel has no `membarrier`, on 32-bit systems, and for threads beyond 512
+///   long as ending it took. Meanwhile readers who meet execute one locked instruction, on a line of their own, as
+///   long as there are 32 reads for each write. Where the kernel has no `membarrier`, on 32-bit systems, and for threads beyond 512
 ///   or reads nested more than seven deep, readers are counted in the lock.
 /// * **Blocking**: as [`Mutex`](crate::Mutex), a waiter polls and yields for a while and then sleeps.
 /// * **Fairness**: a writer that finds readers looks for a gap a few times, then keeps new ones out and waits for

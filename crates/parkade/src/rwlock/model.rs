@@ -626,7 +626,7 @@ fn model_rw_bias_freed_elsewhere() {
 }
 
 /// covers: D1 D2 (S2 alone: the bias is off already, as after a writer that gave up, so that nothing but
-/// edge D1 orders leaving a slot before looking for the writer)
+/// edge X1 orders leaving a slot before looking for the writer)
 #[test]
 fn model_rw_bias_off_last_wakes() {
     explore(3, Policy::BiasesUnfenced, || {
@@ -645,7 +645,7 @@ fn model_rw_bias_off_last_wakes() {
     });
 }
 
-/// covers: G1 (who reads by a slot sees what was written before the bias began: nothing but edge G2
+/// covers: G1 (who reads by a slot sees what was written before the bias began: nothing but edge A2
 /// says so)
 #[test]
 fn model_rw_bias_shows_data() {
@@ -671,6 +671,108 @@ fn model_rw_bias_begins() {
         let in_slot = shared.raw.read(Mode::Recursive, Held::here());
         shared.look_unread(counted);
         shared.look_unread(in_slot);
+        writer.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// covers: G1 G3 G2 T2 (S1 in a fenced period: edges E1 and E2; a second write meets the period that went on)
+#[test]
+fn model_rw_fenced() {
+    explore(3, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let writer = spawn(&shared, |shared| {
+            shared.lock_touch_unlock();
+            shared.lock_touch_unlock();
+        });
+        shared.read_look_unread();
+        writer.join().unwrap();
+        shared.check(2);
+    });
+}
+
+/// covers: G2 (who reads by a slot sees what was written in the same period: nothing but edge A3 says so)
+#[test]
+fn model_rw_fenced_goes_on() {
+    explore(3, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let reader = spawn(&shared, |shared| {
+            shared.read_look_unread();
+            shared.read_look_unread();
+        });
+        shared.lock_touch_unlock();
+        reader.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// covers: G2 T5 (a writer goes on as a reader while others take slots)
+#[test]
+fn model_rw_fenced_downgrade() {
+    explore(2, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let reader = spawn(&shared, |shared| shared.read_look_unread());
+        shared.raw.write();
+        shared.touch();
+        let reading = shared.raw.downgrade(Mode::Exclusive, Mode::Shared);
+        shared.look_unread(reading);
+        reader.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// covers: G3 G5 D1 D2 (S2 in a fenced period: a writer has to sleep)
+#[test]
+fn model_rw_fenced_last_wakes() {
+    explore(3, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let reading = shared.read();
+        let other = {
+            let other = shared.read();
+            spawn(&shared, move |shared| shared.look_unread(other))
+        };
+        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        shared.look_unread(reading);
+        other.join().unwrap();
+        writer.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// covers: G2 G3 T3 (a writer gives up in a fenced period)
+#[test]
+fn model_rw_fenced_resumes() {
+    explore(2, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let reading = shared.read();
+        let acquired = Counter::new();
+        let writer = {
+            let acquired = acquired.clone();
+            spawn(&shared, move |shared| {
+                acquired.add(shared.timed_lock_touch_unlock());
+                shared.lock_touch_unlock();
+            })
+        };
+        shared.look_unread(reading);
+        shared.read_look_unread();
+        writer.join().unwrap();
+        shared.check(1 + acquired.get());
+    });
+}
+
+/// covers: G5 G3 (a reader sets a fenced period free while a writer comes, and reads again)
+#[test]
+fn model_rw_fenced_set_free() {
+    explore(2, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        let reading = shared.read();
+        let period = shared.raw.bias.load();
+        if period.is_fenced() && period.is_active() {
+            shared.raw.bias.set_free(period);
+        }
+        shared.look_unread(reading);
+        shared.read_look_unread();
         writer.join().unwrap();
         shared.check(1);
     });

@@ -3,7 +3,7 @@
 
 use super::{
     raw::{Core, claims},
-    state::{Attempt, Manners, Mode, Retreat, Standing, Waking},
+    state::{Attempt, Manners, Mode, Outcome, Retreat, Standing, Waking},
 };
 use crate::{
     model::{Policy, Shared, explore, spawn},
@@ -28,7 +28,7 @@ fn scan_before_the_fence() {
         if attempt == Attempt::Pending {
             let slots_hold = core.slots_hold();
             core.interrupt_bias();
-            if !slots_hold && core.word.try_enter() {
+            if !slots_hold && core.word.try_enter(Outcome::Ends) {
                 core.bias.end();
                 shared.touch_unwrite();
             } else {
@@ -36,6 +36,24 @@ fn scan_before_the_fence() {
             }
         }
         reader.join().unwrap();
+    });
+}
+
+/// A writer lets a fenced period go on after it has let others in.
+#[test]
+#[ignore = "has to fail"]
+fn let_the_period_go_on_too_late() {
+    explore(3, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
+        let core = &shared.raw;
+        core.write();
+        shared.touch();
+        let period = core.bias.load();
+        core.released(core.word.release(Mode::Exclusive));
+        core.bias.resume_after_write(period);
+        shared.read_look_unread();
+        writer.join().unwrap();
     });
 }
 

@@ -149,6 +149,7 @@ impl Core {
     #[inline]
     pub(crate) fn release(&self, mode: Mode) {
         self.check_held(mode);
+        self.leaving(mode);
         self.released(self.word.release(mode));
     }
 
@@ -157,6 +158,7 @@ impl Core {
         self.check_held(mode);
         let word = self.word.load();
         if word.has_line() && !word.pending() {
+            self.leaving(mode);
             self.release_to_first(mode);
         } else {
             self.release(mode);
@@ -187,8 +189,18 @@ impl Core {
     /// A holder goes on as a weaker one, without a gap.
     pub(super) fn downgrade(&self, from: Mode, to: Mode) -> Reading {
         self.check_held(from);
+        self.leaving(from);
         self.released(self.word.downgrade(from, to));
         Reading::COUNTED
+    }
+
+    /// Before whoever holds the lock in `mode` does so no longer: a period of bias that it has
+    /// interrupted goes on. From then on readers may be in, though the word does not say so yet.
+    #[inline(always)]
+    fn leaving(&self, mode: Mode) {
+        if mode == Mode::Exclusive {
+            self.resume_bias();
+        }
     }
 
     #[inline]

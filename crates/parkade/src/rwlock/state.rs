@@ -17,12 +17,14 @@
 //! | `DRAIN_PARKED` 256 | whoever is `PENDING` sleeps |
 //! | the rest | the number of counted readers |
 //!
-//! `bias`, 32 bits: 0, or a number that no other period of bias of any lock has (in 2^31 of them),
-//! times two, plus `ACTIVE` 1: readers may take slots.
+//! `bias`, 32 bits: 0, or a number that no other period of bias of any lock has (in 2^30 of them),
+//! times four, plus `ACTIVE` 1: readers may take slots, plus `FENCED` 2: they execute a full fence when they
+//! do, so that a writer need not execute a heavy one. A period without is *free*: its readers pay nothing
+//! and its first writer ends it; a fenced one outlives writers.
 //!
 //! # Legal words
 //!
-//! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE`, `BIASED` and readers; `PENDING` without
+//! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE` and readers; `PENDING` without
 //! `UPGRADABLE`, and `UPGRADABLE` without a full count: an upgradable reader can become a counted one, so
 //! its place is kept, also while it is `PENDING`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
 //! there is one at most. A bias that is not 0 implies `BIASED`, but while T2 is about to be followed by G4.
@@ -40,9 +42,11 @@
 //!   the last of `PARKED` and `WAKING`. Survive its parking again, but not that another who was
 //!   designated in the meantime (out of turn) acquires: then it claims anew when it is up.
 //! * `BIASED`: set by a counted reader (G1) while nobody is `PENDING`; cleared by T2, after a scan that
-//!   found no slot.
-//! * `ACTIVE`: set by a counted reader, after `BIASED`; cleared by whoever is `PENDING`. So a `PENDING`
-//!   that has cleared it and then sees no counted reader knows that it stays cleared.
+//!   found no slot, unless the period is to go on after the write.
+//! * `ACTIVE`: set by a counted reader, after `BIASED`, or by a writer that is about to leave (G2); cleared by
+//!   whoever is `PENDING`. So a `PENDING` that has cleared it and then sees no counted reader knows that it
+//!   stays cleared.
+//! * `FENCED`: set with the number; cleared by G5, so that the next writer ends the period.
 //! * `DRAIN_PARKED`: set and cleared under the bucket lock of the drain queue; cleared with `PENDING`.
 //!
 //! # Transitions
@@ -60,13 +64,15 @@
 //!   may be taken, or whoever makes it so sees `PARKED`. The same for `DRAIN_PARKED` and the count.
 //! * *Slots* (S1): a reader takes its slot, executes a light fence and looks at `bias` again; `PENDING`
 //!   clears `ACTIVE`, executes a heavy fence and scans. Either the reader sees that and leaves, or
-//!   the scan sees the slot. Leaving is the same: free the slot, light fence, look at `bias`.
-//! * *A writer that sleeps because of slots* (S2): with the bias off, it sets `DRAIN_PARKED`, executes a full fence (edge D2)
-//!   and scans once more; a reader that left and found the bias off executes a full fence (edge D1) and looks
+//!   the scan sees the slot. Leaving is the same: free the slot, light fence, look at `bias`. In a fenced
+//!   period both execute full fences (edges E1, E2) when a reader enters. When it leaves, its fence is
+//!   a light one: `PENDING` looks at the slots until it has to sleep, and executes a heavy one then (G5).
+//! * *A writer that sleeps because of slots* (S2): with the bias off, it sets `DRAIN_PARKED`, executes a full fence (edge X2)
+//!   and scans once more; a reader that left and found the bias off executes a full fence (edge X1) and looks
 //!   for `DRAIN_PARKED`, then whether other slots hold the lock. So of several that leave at the
 //!   same time the last in the order of their fences sees them all gone, and wakes.
 //! * *Data through slots*: freeing a slot releases to the scan (the table's edges L1 to L4). Who takes a
-//!   slot acquires from whoever began the period (edges G1, G2), and that was a reader.
+//!   slot acquires from whoever began the period, or has written in it last (edges A1 to A3).
 //!
 //! # Rejected
 //!
@@ -79,7 +85,7 @@
 //! * `EXCLUSIVE` while draining: a recursive reader could not tell whether it may pass.
 #![forbid(unsafe_code)]
 
-use super::edges::{G1, G2, W1, W2, W3, W4, W5, W6, W7};
+use super::edges::{A1, A2, A3, W1, W2, W3, W4, W5, W6, W7};
 use crate::parked::Parked;
 use core::fmt;
 use parkade_core::{
@@ -106,6 +112,9 @@ const SETTLED: u32 = !(WAKING | CLAIMS);
 const MANY_READERS: u32 = 1 << 31;
 
 const ACTIVE: u32 = 1;
+const FENCED: u32 = 2;
+/// What a period's number is multiplied by.
+const NUMBER: u32 = 4;
 
 /// How a lock is held or wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,7 +226,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     ),
     row(
         "T2",
-        "PENDING -> EXCLUSIVE, -BIASED",
+        "PENDING -> EXCLUSIVE, -BIASED unless the period goes on",
         "PENDING, without readers; Acquire",
         "rw_drain, rw_bias",
     ),
@@ -283,13 +292,29 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     ),
     row(
         "G1",
-        "+BIASED, then bias: 0 -> number + ACTIVE",
+        "+BIASED, then bias: 0 -> number + ACTIVE (+ FENCED)",
         "a counted reader; Release",
         "rw_bias_begins, rw_bias_again",
     ),
-    row("G2", "bias: +ACTIVE", "a counted reader", "rw_bias_resumes"),
-    row("G3", "bias: -ACTIVE, then a heavy fence", "PENDING", "rw_bias"),
+    row(
+        "G2",
+        "bias: +ACTIVE",
+        "a counted reader; or the writer that is about to leave a fenced period; Release",
+        "rw_bias_resumes, rw_fenced_goes_on",
+    ),
+    row(
+        "G3",
+        "bias: -ACTIVE, then a heavy fence, or in a fenced period a full one",
+        "PENDING",
+        "rw_bias, rw_fenced",
+    ),
     row("G4", "bias: 0", "the writer, after a T2 that cleared BIASED", "rw_bias_again"),
+    row(
+        "G5",
+        "bias: -FENCED",
+        "a reader in a slot while ACTIVE, or PENDING after a heavy fence",
+        "rw_fenced_set_free, rw_fenced_last_wakes",
+    ),
 ];
 
 /// A snapshot of the word.
@@ -359,7 +384,7 @@ impl Snapshot {
     #[cfg(test)]
     pub(super) fn is_legal(self) -> bool {
         let not_both = |a: u32, b: u32| self.0 & a == 0 || self.0 & b == 0;
-        not_both(EXCLUSIVE, PENDING | UPGRADABLE | BIASED | READERS)
+        not_both(EXCLUSIVE, PENDING | UPGRADABLE | READERS)
             && not_both(PENDING, UPGRADABLE)
             && (!self.upgradable() || self.0 & READERS != READERS)
             && (!self.drain_parked() || self.pending())
@@ -529,9 +554,12 @@ impl Word {
     /// T2: whoever is `PENDING` enters, unless a reader is counted. If `BIASED` is set, the caller has
     /// cleared `ACTIVE`, fenced, and found no slot.
     #[must_use]
-    pub(super) fn try_enter(&self) -> bool {
-        let enter =
-            |word| (word & READERS == 0).then_some((word & !(PENDING | BIASED)) | EXCLUSIVE);
+    pub(super) fn try_enter(&self, outcome: Outcome) -> bool {
+        let goes = match outcome {
+            Outcome::Ends => PENDING | BIASED,
+            Outcome::GoesOn => PENDING,
+        };
+        let enter = |word| (word & READERS == 0).then_some((word & !goes) | EXCLUSIVE);
         self.0.fetch_update(W2.get(), Relaxed, enter).is_ok()
     }
 
@@ -689,6 +717,15 @@ pub(super) enum Waking {
     Set,
 }
 
+/// What becomes of the period of bias that a writer has interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is over.
+    Ends,
+    /// It goes on when the writer leaves.
+    GoesOn,
+}
+
 /// What a `PENDING` that gives up was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Retreat {
@@ -718,6 +755,17 @@ impl Period {
         self.0 & ACTIVE != 0
     }
 
+    /// Readers may take slots, without a fence of their own.
+    #[inline(always)]
+    pub(super) fn is_free_and_active(self) -> bool {
+        self.0 & (ACTIVE | FENCED) == ACTIVE
+    }
+
+    /// Readers fence.
+    pub(super) fn is_fenced(self) -> bool {
+        self.0 & FENCED != 0
+    }
+
     /// Readers may be in slots.
     pub(super) fn is_some(self) -> bool {
         self.0 != 0
@@ -727,11 +775,23 @@ impl Period {
     #[inline(always)]
     pub(super) fn token(self, address: usize) -> Token {
         // The words are aligned to four bytes. Two locks have the same token only if the numbers of
-        // their periods are 2^31 apart and their addresses a multiple of 16 GiB.
-        let place = (address >> 2) as u32;
-        (((self.0 | ACTIVE) as usize) << (usize::BITS / 2)) | place as usize
+        // their periods are 2^30 apart and their addresses a multiple of 16 GiB.
+        let (number, place) = ((self.0 & !FENCED) | ACTIVE, (address >> 2) as u32);
+        ((number as usize) << (usize::BITS / 2)) | place as usize
     }
 }
+
+/// Who pays for the order between readers that take slots and a writer that looks at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fencing {
+    /// The writer.
+    Free,
+    /// Each reader.
+    Fenced,
+}
+
+/// Numbers of periods are below this.
+pub(super) const NUMBERS: u32 = u32::MAX / NUMBER;
 
 impl Bias {
     parkade_core::const_unless_loom! {
@@ -749,24 +809,39 @@ impl Bias {
     #[inline(always)]
     #[must_use]
     pub(super) fn is_still(&self, period: Period) -> bool {
-        self.0.load(G2.get()) == period.0
+        self.0.load(A2.get()) == period.0
     }
 
-    /// G1, second half: the period `number` begins.
-    pub(super) fn begin(&self, number: u32) {
-        self.0.store((number << 1) | ACTIVE, G1.get());
+    /// G1, second half: the period `number`, which is not 0, begins.
+    pub(super) fn begin(&self, number: u32, fencing: Fencing) {
+        let fenced = match fencing {
+            Fencing::Free => 0,
+            Fencing::Fenced => FENCED,
+        };
+        self.0.store(number * NUMBER + (fenced | ACTIVE), A1.get());
     }
 
     /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
-    /// counted reader. Nobody has written since the period began, and this continues the release
-    /// sequence of its beginning.
+    /// counted reader. Who has written in this period has resumed it (below), and this continues the release
+    /// sequence of that, or of its beginning.
     pub(super) fn resume(&self, period: Period) {
         let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, Relaxed, Relaxed);
     }
 
-    /// G3, before its fence.
-    pub(super) fn interrupt(&self) {
-        self.0.fetch_and(!ACTIVE, Relaxed);
+    /// G2, by the writer, who is alone with what it has interrupted.
+    pub(super) fn resume_after_write(&self, period: Period) {
+        self.0.store(period.0 | ACTIVE, A3.get());
+    }
+
+    /// G3, before its fence; returns what was interrupted.
+    pub(super) fn interrupt(&self) -> Period {
+        Period(self.0.fetch_and(!ACTIVE, Relaxed))
+    }
+
+    /// G5: a fenced period becomes a free one, unless it has changed since. The caller reads in it, or is
+    /// `PENDING`, has interrupted it and executed a heavy fence.
+    pub(super) fn set_free(&self, period: Period) {
+        let _ = self.0.compare_exchange(period.0, period.0 & !FENCED, Relaxed, Relaxed);
     }
 
     /// G4.
