@@ -41,6 +41,8 @@ mod fair_mutex;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
+#[cfg(not(loom))]
+mod names;
 mod parked;
 #[cfg(not(loom))]
 pub mod prelude;
@@ -52,6 +54,8 @@ mod rwlock;
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
 pub use mutex::*;
+#[cfg(not(loom))]
+pub use names::*;
 #[cfg(not(loom))]
 pub use reentrant::*;
 #[cfg(not(loom))]

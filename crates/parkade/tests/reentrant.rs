@@ -8,7 +8,6 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
     sync::{
-        Arc,
         atomic::{AtomicU64, Ordering::Relaxed},
         mpsc,
     },
@@ -307,7 +306,9 @@ fn in_a_forked_child_what_other_threads_held_is_nobody_s() {
 
 #[cfg(feature = "arc_lock")]
 mod arc {
-    use parkade::lock_api::ArcReentrantMutexGuard;
+    use std::sync::Arc;
+
+    use parkade::ArcReentrantMutexGuard;
 
     use super::*;
 
