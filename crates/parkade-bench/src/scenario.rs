@@ -66,6 +66,17 @@ pub enum Shape {
     },
     /// What is done with a reader-writer lock.
     Rw(RwShape),
+    /// What is done with a mutex that a thread may lock again.
+    Reentrant(ReentrantShape),
+}
+
+/// What a single thread does with a mutex that it may lock again, without even a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReentrantShape {
+    /// Locks and unlocks.
+    EmptyLoop,
+    /// Locks three times and unlocks as often: one operation.
+    Nested,
 }
 
 /// What threads do with a reader-writer lock.
@@ -163,6 +174,7 @@ impl Scenario {
     pub fn kind(&self) -> LockKind {
         match self.shape {
             Shape::Rw(_) => LockKind::Rwlock,
+            Shape::Reentrant(_) => LockKind::Reentrant,
             _ => LockKind::Mutex,
         }
     }
@@ -170,7 +182,8 @@ impl Scenario {
     /// Which operations are timed.
     pub fn sampling(&self) -> Sampling {
         match self.shape {
-            Shape::EmptyLoop | Shape::Solo | Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => Sampling::Off,
+            Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
@@ -220,10 +233,10 @@ impl Scenario {
     }
 
     /// The same workload with another number of threads, or `None` where the number is the
-    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], readers and writers in given numbers).
+    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], [`Shape::Reentrant`], readers and writers in given numbers).
     pub fn with_threads(&self, threads: u32) -> Option<Scenario> {
         let base = match self.shape {
-            Shape::EmptyLoop | Shape::Solo => return None,
+            Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => return None,
             Shape::Rw(RwShape::EmptyLoop(_) | RwShape::Apart { .. }) => return None,
             Shape::Rw(RwShape::Mixed { read_percent, .. }) => {
                 return Some(rw(threads, read_percent));
@@ -289,6 +302,12 @@ impl Scenario {
                 format!("{inside} floating-point steps inside, {outside} outside")
             }
             Shape::Rw(shape) => shape.describe(self.threads),
+            Shape::Reentrant(ReentrantShape::EmptyLoop) => {
+                "lock and unlock in an empty loop".to_owned()
+            }
+            Shape::Reentrant(ReentrantShape::Nested) => {
+                "lock three times and unlock three times in an empty loop".to_owned()
+            }
         };
         format!("{threads}: {what}")
     }
@@ -368,6 +387,7 @@ pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
     match kind {
         LockKind::Mutex => mutex_catalogue(),
         LockKind::Rwlock => rwlock_catalogue(),
+        LockKind::Reentrant => reentrant_catalogue(),
     }
 }
 
@@ -382,6 +402,17 @@ fn rwlock_catalogue() -> Vec<Scenario> {
     let alone =
         [rw_empty("rw-empty-read", Access::Read), rw_empty("rw-empty-write", Access::Write)];
     alone.into_iter().chain(grid).collect()
+}
+
+fn reentrant_catalogue() -> Vec<Scenario> {
+    let alone = |name, shape| {
+        let shape = Shape::Reentrant(shape);
+        Scenario { role: Role::Cost, ..scenario(name, 1, shape) }
+    };
+    vec![
+        alone("reentrant-empty", ReentrantShape::EmptyLoop),
+        alone("reentrant-nested", ReentrantShape::Nested),
+    ]
 }
 
 fn mutex_catalogue() -> Vec<Scenario> {
@@ -480,6 +511,16 @@ mod tests {
         }
         let averaged = catalogue(LockKind::Rwlock).iter().filter(|s| s.role == Role::Mark).count();
         assert_eq!(averaged, 5);
+    }
+
+    #[test]
+    fn marks_of_reentrant_mutexes() {
+        for name in ["reentrant-empty", "reentrant-nested"] {
+            let scenario = find(name).unwrap();
+            let mark = scenario.mark().unwrap();
+            assert_eq!((mark.throughput, mark.wait), (1.0, None), "{name}");
+            assert_eq!(scenario.with_threads(4), None);
+        }
     }
 
     #[test]

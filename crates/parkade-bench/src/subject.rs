@@ -1,5 +1,6 @@
 //! A lock under test.
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -52,6 +53,21 @@ pub trait RwSubject: 'static {
     fn try_write<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R>;
 }
 
+/// A mutex around a `Cell<u64>` that the thread which holds it may lock again.
+pub trait ReentrantSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type Lock: Send + Sync;
+
+    /// An unlocked lock.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks once more, runs `section` and unlocks as often.
+    fn with<R>(lock: &Self::Lock, section: impl FnOnce(&Cell<u64>) -> R) -> R;
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -71,17 +87,20 @@ pub enum LockKind {
     Mutex,
     /// Locks with readers and writers.
     Rwlock,
+    /// Exclusive locks that the thread which holds them may lock again.
+    Reentrant,
 }
 
 impl LockKind {
     /// All kinds.
-    pub const ALL: &[LockKind] = &[LockKind::Mutex, LockKind::Rwlock];
+    pub const ALL: &[LockKind] = &[LockKind::Mutex, LockKind::Rwlock, LockKind::Reentrant];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             LockKind::Mutex => "mutex",
             LockKind::Rwlock => "rwlock",
+            LockKind::Reentrant => "reentrant",
         }
     }
 
@@ -161,7 +180,15 @@ impl SubjectId {
 
     /// Whether it has a lock of this kind.
     pub fn has(self, kind: LockKind) -> bool {
-        kind == LockKind::Rwlock || self != SubjectId::CrossbeamSharded
+        match kind {
+            LockKind::Mutex => self != SubjectId::CrossbeamSharded,
+            LockKind::Rwlock => true,
+            // std's is not stable.
+            LockKind::Reentrant => matches!(
+                self,
+                SubjectId::Parkade | SubjectId::ParkingLot012 | SubjectId::ParkingLot013
+            ),
+        }
     }
 
     /// A shorter name, accepted wherever the name is.
@@ -223,6 +250,7 @@ mod tests {
         }
         assert!(LockKind::Mutex.subjects().all(|id| id != SubjectId::CrossbeamSharded));
         assert_eq!(LockKind::Rwlock.subjects().count(), SubjectId::ALL.len());
+        assert_eq!(LockKind::Reentrant.subjects().count(), 3);
     }
 
     #[test]

@@ -39,6 +39,8 @@ fn list_names_scenarios_locks_and_suites() {
         "many-32x1000",
         "mixed-64",
         "--kind rwlock",
+        "--kind reentrant",
+        "reentrant-nested",
         "rw-32-95",
         "parking_lot-0.13",
         "5.6.2",

@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 
 use crate::clock::Clock;
 use crate::report::{Hog, Round, Side};
-use crate::scenario::{Part, RwShape, Sampling, Scenario, Shape};
+use crate::scenario::{Part, ReentrantShape, RwShape, Sampling, Scenario, Shape};
 use crate::sides::{Access, Sides};
-use crate::subject::{RwSubject, Subject, SubjectId};
+use crate::subject::{ReentrantSubject, RwSubject, Subject, SubjectId};
 use crate::waits::{ThreadWaits, Waits};
-use crate::{with_rw_subject, with_subject};
+use crate::{with_reentrant_subject, with_rw_subject, with_subject};
 use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
@@ -63,6 +63,9 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
         Shape::Rw(shape) => {
             with_rw_subject!(subject, S => measure_rw_as::<S>(scenario, shape, limits))
         }
+        Shape::Reentrant(shape) => {
+            with_reentrant_subject!(subject, S => measure_reentrant_as::<S>(scenario, shape, limits))
+        }
         _ => with_subject!(subject, S => measure_as::<S>(scenario, limits)),
     }
 }
@@ -101,6 +104,15 @@ fn measure_rw_as<S: RwSubject>(scenario: &Scenario, shape: RwShape, limits: Limi
     run(scenario, limits, S::new, |worker, locks| {
         worker.work_rw::<S>(shape, scenario.sampling(), locks)
     })
+}
+
+/// As [`measure_as`], for reentrant mutexes.
+fn measure_reentrant_as<S: ReentrantSubject>(
+    scenario: &Scenario,
+    shape: ReentrantShape,
+    limits: Limits,
+) -> Measured {
+    run(scenario, limits, S::new, |worker, locks| worker.work_reentrant::<S>(shape, locks))
 }
 
 /// What a lock protects at first.

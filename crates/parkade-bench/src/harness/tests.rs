@@ -23,6 +23,17 @@ fn every_shape_counts_operations_of_every_subject() {
 }
 
 #[test]
+fn reentrant_operations_are_counted() {
+    for scenario in scenario::catalogue(LockKind::Reentrant) {
+        for subject in LockKind::Reentrant.subjects() {
+            let round = measure(&scenario, subject, limits(5)).round;
+            assert!(round.ops > 0 && round.waits.is_none(), "{} {subject}", scenario.name);
+            assert_eq!(round.per_thread, [round.ops]);
+        }
+    }
+}
+
+#[test]
 fn the_hog_is_counted_apart() {
     let scenario = scenario::find("hog-6").unwrap();
     let round = measure(&scenario, SubjectId::ParkingLot012, limits(50)).round;

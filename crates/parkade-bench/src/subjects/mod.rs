@@ -3,6 +3,7 @@
 mod locks;
 #[cfg(unix)]
 mod pthread;
+mod reentrant;
 mod rwlocks;
 
 pub use locks::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
@@ -66,12 +67,34 @@ macro_rules! with_rw_subject {
     };
 }
 
+/// As [`with_subject`], for reentrant mutexes.
+#[macro_export]
+macro_rules! with_reentrant_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot012 => {
+                type $subject = $crate::subjects::ParkingLot012;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot013 => {
+                type $subject = $crate::subjects::ParkingLot013;
+                $body
+            }
+            other => unreachable!("{other} has no reentrant mutex"),
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::subject::{LockKind, RwSubject, Subject, TimedSubject};
+    use crate::subject::{LockKind, ReentrantSubject, RwSubject, Subject, TimedSubject};
 
     fn excludes<S: Subject>() {
         let lock = S::new(0);
@@ -149,6 +172,33 @@ mod tests {
                 assert_eq!(<S as RwSubject>::ID, id);
                 excludes_writers::<S>();
                 shares_reading::<S>();
+            });
+        }
+    }
+
+    fn locks_again<S: ReentrantSubject>() {
+        let lock = S::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        S::with(&lock, |outer| {
+                            let seen = outer.get();
+                            S::with(&lock, |inner| inner.set(std::hint::black_box(seen) + 1));
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(S::with(&lock, |value| value.get()), 1500, "{}", S::ID);
+    }
+
+    #[test]
+    fn every_reentrant_subject_locks_again_and_excludes() {
+        for id in LockKind::Reentrant.subjects() {
+            with_reentrant_subject!(id, S => {
+                assert_eq!(<S as ReentrantSubject>::ID, id);
+                locks_again::<S>();
             });
         }
     }

@@ -20,7 +20,7 @@ use crate::parse;
 /// Measures Parkade's locks and their rivals, interleaved round by round
 ///
 /// Without arguments: every scenario of the mutex, 3 rounds of 0.25 s for each lock, about two
-/// minutes in all; with `--kind rwlock` those of the reader-writer lock. For figures to quote use
+/// minutes in all; with `--kind rwlock` those of the reader-writer lock, and so on. For figures to quote use
 /// `--rounds 5 --secs 0.7` on an idle machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

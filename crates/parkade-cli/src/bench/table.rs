@@ -21,7 +21,7 @@ pub(crate) fn list() -> String {
     for &kind in LockKind::ALL {
         let _ = writeln!(text, "Scenarios of --kind {kind}:");
         for scenario in scenario::catalogue(kind) {
-            let _ = writeln!(text, "  {:<14} {}", scenario.name, scenario.describe());
+            let _ = writeln!(text, "  {:<16} {}", scenario.name, scenario.describe());
         }
         text.push('\n');
     }
@@ -73,10 +73,10 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let summary = ScenarioSummary::of(scenario);
     let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
     let columns = match (scenario.kind, scenario.threads) {
-        (LockKind::Mutex, 1) => ALONE,
-        (LockKind::Mutex, _) => CONTENDED,
         (LockKind::Rwlock, 1) => RW_ALONE,
         (LockKind::Rwlock, _) => RW_CONTENDED,
+        (_, 1) => ALONE,
+        (_, _) => CONTENDED,
     };
     let mut table = new_table();
     table.set_header(std::iter::once("lock").chain(columns.iter().map(|column| column.0)));
@@ -165,7 +165,7 @@ fn footnotes(summary: &ScenarioSummary) -> String {
 pub(crate) fn whose_waits(report: &Report) -> &'static str {
     match report.scenarios.first().map(|scenario| scenario.kind) {
         Some(LockKind::Rwlock) => "longest wait: the writers'; ",
-        Some(LockKind::Mutex) | None => "",
+        Some(_) | None => "",
     }
 }
 
