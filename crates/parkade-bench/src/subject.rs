@@ -68,6 +68,46 @@ pub trait ReentrantSubject: 'static {
     fn with<R>(lock: &Self::Lock, section: impl FnOnce(&Cell<u64>) -> R) -> R;
 }
 
+/// A mutex around a `u64` with two condition variables.
+pub trait CondvarSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The mutex with its value, and the condition variables.
+    type Lock: Send + Sync;
+
+    /// Unlocked, with nobody waiting.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks, waits in `room` until the value is `ready`, runs `section`, notifies whom it calls and unlocks.
+    fn when(
+        lock: &Self::Lock,
+        room: Room,
+        ready: impl FnMut(u64) -> bool,
+        section: impl FnOnce(&mut u64) -> Call,
+    );
+}
+
+/// One of a lock's condition variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// One.
+    First,
+    /// The other.
+    Second,
+}
+
+/// Who is notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Nobody.
+    Nobody,
+    /// One of those who wait there, if any.
+    One(Room),
+    /// All who wait there.
+    All(Room),
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -89,11 +129,14 @@ pub enum LockKind {
     Rwlock,
     /// Exclusive locks that the thread which holds them may lock again.
     Reentrant,
+    /// Condition variables.
+    Condvar,
 }
 
 impl LockKind {
     /// All kinds.
-    pub const ALL: &[LockKind] = &[LockKind::Mutex, LockKind::Rwlock, LockKind::Reentrant];
+    pub const ALL: &[LockKind] =
+        &[LockKind::Mutex, LockKind::Rwlock, LockKind::Reentrant, LockKind::Condvar];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -101,6 +144,7 @@ impl LockKind {
             LockKind::Mutex => "mutex",
             LockKind::Rwlock => "rwlock",
             LockKind::Reentrant => "reentrant",
+            LockKind::Condvar => "condvar",
         }
     }
 
@@ -188,6 +232,9 @@ impl SubjectId {
                 self,
                 SubjectId::Parkade | SubjectId::ParkingLot012 | SubjectId::ParkingLot013
             ),
+            LockKind::Condvar => {
+                matches!(self, SubjectId::Std | SubjectId::ParkingLot012 | SubjectId::ParkingLot013)
+            }
         }
     }
 
@@ -246,11 +293,13 @@ mod tests {
     fn kinds_have_their_own_locks() {
         for &kind in LockKind::ALL {
             assert_eq!(LockKind::find(kind.name()), Some(kind));
-            assert_eq!(kind.subjects().next(), Some(SubjectId::Parkade));
+            let ours = kind.subjects().next() == Some(SubjectId::Parkade);
+            assert_eq!(ours, kind != LockKind::Condvar);
         }
         assert!(LockKind::Mutex.subjects().all(|id| id != SubjectId::CrossbeamSharded));
         assert_eq!(LockKind::Rwlock.subjects().count(), SubjectId::ALL.len());
         assert_eq!(LockKind::Reentrant.subjects().count(), 3);
+        assert_eq!(LockKind::Condvar.subjects().count(), 3);
     }
 
     #[test]

@@ -41,6 +41,8 @@ fn list_names_scenarios_locks_and_suites() {
         "--kind rwlock",
         "--kind reentrant",
         "reentrant-nested",
+        "--kind condvar",
+        "cv-all-33",
         "rw-32-95",
         "parking_lot-0.13",
         "5.6.2",

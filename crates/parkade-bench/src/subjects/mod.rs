@@ -1,11 +1,13 @@
 //! The locks under test.
 
+mod condvars;
 mod locks;
 #[cfg(unix)]
 mod pthread;
 mod reentrant;
 mod rwlocks;
 
+pub use condvars::Monitor;
 pub use locks::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
 #[cfg(unix)]
 pub use pthread::Pthread;
@@ -89,12 +91,36 @@ macro_rules! with_reentrant_subject {
     };
 }
 
+/// As [`with_subject`], for condition variables.
+#[macro_export]
+macro_rules! with_condvar_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Std => {
+                type $subject = $crate::subjects::Std;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot012 => {
+                type $subject = $crate::subjects::ParkingLot012;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot013 => {
+                type $subject = $crate::subjects::ParkingLot013;
+                $body
+            }
+            other => unreachable!("{other} has no condition variable"),
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::subject::{LockKind, ReentrantSubject, RwSubject, Subject, TimedSubject};
+    use crate::subject::{
+        Call, CondvarSubject, LockKind, ReentrantSubject, Room, RwSubject, Subject, TimedSubject,
+    };
 
     fn excludes<S: Subject>() {
         let lock = S::new(0);
@@ -199,6 +225,48 @@ mod tests {
             with_reentrant_subject!(id, S => {
                 assert_eq!(<S as ReentrantSubject>::ID, id);
                 locks_again::<S>();
+            });
+        }
+    }
+
+    /// Three threads in each room, and a turn of a thread of one makes it the other's turn.
+    fn notifies<S: CondvarSubject>() {
+        let lock = S::new(0);
+        std::thread::scope(|scope| {
+            for (mine, room, other) in
+                [(0, Room::First, Room::Second), (1, Room::Second, Room::First)]
+            {
+                for _ in 0..3 {
+                    let lock = &lock;
+                    scope.spawn(move || {
+                        for _ in 0..500 {
+                            let turn = |value: &mut u64| {
+                                *value += 1;
+                                Call::One(other)
+                            };
+                            S::when(lock, room, |value| value % 2 == mine, turn);
+                        }
+                    });
+                }
+            }
+        });
+        S::when(
+            &lock,
+            Room::First,
+            |_| true,
+            |value| {
+                assert_eq!(*value, 3000, "{}", S::ID);
+                Call::Nobody
+            },
+        );
+    }
+
+    #[test]
+    fn every_condvar_subject_notifies() {
+        for id in LockKind::Condvar.subjects() {
+            with_condvar_subject!(id, S => {
+                assert_eq!(<S as CondvarSubject>::ID, id);
+                notifies::<S>();
             });
         }
     }

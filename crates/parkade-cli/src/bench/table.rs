@@ -169,6 +169,24 @@ pub(crate) fn whose_waits(report: &Report) -> &'static str {
     }
 }
 
+/// What is judged over all scenarios together.
+fn over_all(verdict: &Verdict) -> Table {
+    let mut table = new_table();
+    table.set_header(["over all", "reached", "mark", "", "scenarios", "worst"]);
+    for overall in &verdict.overall {
+        table.add_row([
+            overall.measure.name().to_owned(),
+            figure_of(overall.measure, overall.value),
+            mark_of(overall),
+            outcome(overall.mark.map(|_| overall.reached)).into(),
+            overall.scenarios.to_string(),
+            format!("{} ({})", figure_of(overall.measure, overall.worst_value), overall.worst),
+        ]);
+    }
+    align_right(&mut table);
+    table
+}
+
 fn marks(verdict: &Verdict, whose_waits: &str) -> String {
     let mut table = new_table();
     table.set_header([
@@ -191,20 +209,9 @@ fn marks(verdict: &Verdict, whose_waits: &str) -> String {
         "\nParkade in parts of the best and the fairest rival ({whose_waits}cpu/op: of the best rival; csw/op: of \
          parking_lot 0.13)\n{table}\n"
     );
-    let mut table = new_table();
-    table.set_header(["over all", "reached", "mark", "", "scenarios", "worst"]);
-    for overall in &verdict.overall {
-        table.add_row([
-            overall.measure.name().to_owned(),
-            figure_of(overall.measure, overall.value),
-            mark_of(overall),
-            outcome(overall.mark.map(|_| overall.reached)).into(),
-            overall.scenarios.to_string(),
-            format!("{} ({})", figure_of(overall.measure, overall.worst_value), overall.worst),
-        ]);
+    if !verdict.overall.is_empty() {
+        let _ = writeln!(text, "{}", over_all(verdict));
     }
-    align_right(&mut table);
-    let _ = writeln!(text, "{table}");
     for (what, missed) in
         [("throughput", verdict.throughput_missed()), ("longest wait", verdict.waits_missed())]
     {
