@@ -81,3 +81,7 @@ type GuardMarker = lock_api::GuardSend;
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../../../docs/migrate.md")]
+mod migrate {}

@@ -259,7 +259,7 @@ impl<L: Around> Handle<L> {
 
     /// The value, if this is the last handle: when several handles are consumed in this way at once, exactly one
     /// of the calls returns it, which is not so for [`try_unwrap`](Handle::try_unwrap). Never blocks. A guard that was
-    /// forgotten does not count.
+    /// forgotten is no handle, unless it owned the lock: then it is one for ever.
     ///
     /// ```
     /// let lock = parkade::shared::Mutex::new(7);
