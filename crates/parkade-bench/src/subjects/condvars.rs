@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::{ParkingLot012, ParkingLot013, Std};
+use super::{Parkade, ParkingLot012, ParkingLot013, Std};
 use crate::subject::{Call, CondvarSubject, Room, SubjectId};
 
 /// A mutex with its value and a condition variable for each room.
@@ -64,6 +64,7 @@ macro_rules! condvar_subject {
     };
 }
 
+condvar_subject!(Parkade, parkade);
 condvar_subject!(ParkingLot012, parking_lot_012);
 condvar_subject!(ParkingLot013, parking_lot_013);
 

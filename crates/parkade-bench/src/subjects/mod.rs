@@ -86,7 +86,7 @@ macro_rules! with_reentrant_subject {
                 type $subject = $crate::subjects::ParkingLot013;
                 $body
             }
-            other => unreachable!("{other} has no reentrant mutex"),
+            other => unreachable!("{other} has nothing of the kind"),
         }
     };
 }
@@ -100,15 +100,7 @@ macro_rules! with_condvar_subject {
                 type $subject = $crate::subjects::Std;
                 $body
             }
-            $crate::subject::SubjectId::ParkingLot012 => {
-                type $subject = $crate::subjects::ParkingLot012;
-                $body
-            }
-            $crate::subject::SubjectId::ParkingLot013 => {
-                type $subject = $crate::subjects::ParkingLot013;
-                $body
-            }
-            other => unreachable!("{other} has no condition variable"),
+            other => $crate::with_reentrant_subject!(other, $subject => $body),
         }
     };
 }
