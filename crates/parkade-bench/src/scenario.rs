@@ -70,6 +70,8 @@ pub enum Shape {
     Reentrant(ReentrantShape),
     /// What is done with condition variables.
     Condvar(CondvarShape),
+    /// Nothing but to ask for what was initialised before, without even a counter.
+    Once(OnceShape),
 }
 
 /// What threads do with a mutex and two condition variables. Each thread's turn, put, take, broadcast or
@@ -97,6 +99,15 @@ pub enum ReentrantShape {
     EmptyLoop,
     /// Locks three times and unlocks as often: one operation.
     Nested,
+}
+
+/// How it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnceShape {
+    /// A `Once` is called once more.
+    Call,
+    /// The value of a `OnceLock` is got.
+    Get,
 }
 
 /// What threads do with a reader-writer lock.
@@ -196,6 +207,8 @@ impl Scenario {
             Shape::Rw(_) => LockKind::Rwlock,
             Shape::Reentrant(_) => LockKind::Reentrant,
             Shape::Condvar(_) => LockKind::Condvar,
+            Shape::Once(OnceShape::Call) => LockKind::Once,
+            Shape::Once(OnceShape::Get) => LockKind::OnceLock,
             _ => LockKind::Mutex,
         }
     }
@@ -205,6 +218,7 @@ impl Scenario {
         match self.shape {
             Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => Sampling::Off,
             Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            Shape::Once(_) => Sampling::Off,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
@@ -229,6 +243,7 @@ impl Scenario {
         let wait = match (self.role, self.shape) {
             (Role::Scaling | Role::Custom, _) => return None,
             (Role::Cost, _) | (_, Shape::Rw(RwShape::Mixed { read_percent: 100, .. })) => None,
+            (_, Shape::Once(_)) => None,
             (Role::Mark | Role::Apart, _) => (self.threads > 1).then_some(1.0),
         };
         Some(Mark {
@@ -333,6 +348,8 @@ impl Scenario {
             Shape::Reentrant(ReentrantShape::Nested) => {
                 "lock three times and unlock three times in an empty loop".to_owned()
             }
+            Shape::Once(OnceShape::Call) => "calls of a complete Once in an empty loop".to_owned(),
+            Shape::Once(OnceShape::Get) => "gets of a OnceLock's value in an empty loop".to_owned(),
         };
         format!("{threads}: {what}")
     }
@@ -428,6 +445,14 @@ pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
         LockKind::Rwlock => rwlock_catalogue(),
         LockKind::Reentrant => reentrant_catalogue(),
         LockKind::Condvar => condvar_catalogue(),
+        LockKind::Once => vec![
+            scenario("once-call-1", 1, Shape::Once(OnceShape::Call)),
+            scenario("once-call-8", 8, Shape::Once(OnceShape::Call)),
+        ],
+        LockKind::OnceLock => vec![
+            scenario("once-get-1", 1, Shape::Once(OnceShape::Get)),
+            scenario("once-get-8", 8, Shape::Once(OnceShape::Get)),
+        ],
     }
 }
 
@@ -580,6 +605,18 @@ mod tests {
         }
         assert_eq!(find("cv-queue-8").unwrap().with_threads(3).unwrap().name, "cv-queue-3");
         assert_eq!(find("cv-ping-pong-2").unwrap().with_threads(3), None);
+    }
+
+    #[test]
+    fn what_is_complete_is_judged_by_throughput_alone() {
+        for kind in [LockKind::Once, LockKind::OnceLock] {
+            for scenario in catalogue(kind) {
+                let mark = Mark { throughput: 1.0, wait: None, spread: None };
+                assert_eq!((scenario.kind(), scenario.mark()), (kind, Some(mark)));
+                assert_eq!(scenario.sampling(), Sampling::Off);
+            }
+        }
+        assert_eq!(find("once-call-1").unwrap().with_threads(8), find("once-call-8"));
     }
 
     #[test]

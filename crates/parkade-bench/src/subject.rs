@@ -108,6 +108,36 @@ pub enum Call {
     All(Room),
 }
 
+/// A `Once`: a closure that runs once.
+pub trait OnceSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The `Once`.
+    type Once: Send + Sync;
+
+    /// One whose closure has run.
+    fn completed() -> Self::Once;
+
+    /// Asks once more for a closure to run, of one whose closure has run.
+    fn call(once: &Self::Once);
+}
+
+/// A `OnceLock`: a `u64` that is written once.
+pub trait OnceLockSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type OnceLock: Send + Sync;
+
+    /// One with a value.
+    fn filled(value: u64) -> Self::OnceLock;
+
+    /// The value.
+    fn get(lock: &Self::OnceLock) -> Option<&u64>;
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -131,12 +161,22 @@ pub enum LockKind {
     Reentrant,
     /// Condition variables.
     Condvar,
+    /// Closures that run once.
+    Once,
+    /// Values that are written once.
+    OnceLock,
 }
 
 impl LockKind {
     /// All kinds.
-    pub const ALL: &[LockKind] =
-        &[LockKind::Mutex, LockKind::Rwlock, LockKind::Reentrant, LockKind::Condvar];
+    pub const ALL: &[LockKind] = &[
+        LockKind::Mutex,
+        LockKind::Rwlock,
+        LockKind::Reentrant,
+        LockKind::Condvar,
+        LockKind::Once,
+        LockKind::OnceLock,
+    ];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -145,6 +185,8 @@ impl LockKind {
             LockKind::Rwlock => "rwlock",
             LockKind::Reentrant => "reentrant",
             LockKind::Condvar => "condvar",
+            LockKind::Once => "once",
+            LockKind::OnceLock => "once-lock",
         }
     }
 
@@ -224,15 +266,15 @@ impl SubjectId {
 
     /// Whether it has a lock of this kind.
     pub fn has(self, kind: LockKind) -> bool {
+        use SubjectId::{CrossbeamSharded, Parkade, ParkingLot012, ParkingLot013, Std};
         match kind {
-            LockKind::Mutex => self != SubjectId::CrossbeamSharded,
+            LockKind::Mutex => self != CrossbeamSharded,
             LockKind::Rwlock => true,
             // std's is not stable.
-            LockKind::Reentrant => matches!(
-                self,
-                SubjectId::Parkade | SubjectId::ParkingLot012 | SubjectId::ParkingLot013
-            ),
-            LockKind::Condvar => self == SubjectId::Std || self.has(LockKind::Reentrant),
+            LockKind::Reentrant => matches!(self, Parkade | ParkingLot012 | ParkingLot013),
+            LockKind::Condvar => self == Std || self.has(LockKind::Reentrant),
+            LockKind::Once => matches!(self, Parkade | Std | ParkingLot012 | ParkingLot013),
+            LockKind::OnceLock => matches!(self, Parkade | Std),
         }
     }
 

@@ -5,6 +5,8 @@
 //! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
 //! accepts any `lock_api` lock accepts these.
 //!
+//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
+//!
 //! ```
 //! use parkade::Mutex;
 //!
@@ -49,6 +51,7 @@ mod model;
 mod mutex;
 #[cfg(not(loom))]
 mod names;
+mod once;
 mod parked;
 #[cfg(not(loom))]
 pub mod prelude;
@@ -66,6 +69,8 @@ pub use fair_mutex::*;
 pub use mutex::*;
 #[cfg(not(loom))]
 pub use names::*;
+#[cfg(not(loom))]
+pub use once::{LazyLock, Once, OnceLock, OnceState};
 #[cfg(not(loom))]
 pub use reentrant::*;
 #[cfg(not(loom))]

@@ -15,9 +15,9 @@ macro_rules! names {
         use $library::{
             Condvar, FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard,
             MappedReentrantMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex,
-            MutexGuard, RawFairMutex, RawMutex, RawRwLock, RawThreadId, ReentrantMutex,
-            ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
-            RwLockWriteGuard, WaitTimeoutResult,
+            MutexGuard, Once, OnceState, RawFairMutex, RawMutex, RawRwLock, RawThreadId,
+            ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard,
+            RwLockUpgradableReadGuard, RwLockWriteGuard, WaitTimeoutResult,
         };
 
         pub(crate) fn guards(
@@ -52,6 +52,9 @@ macro_rules! names {
                 changed.wait_for(&mut mutex.lock(), std::time::Duration::ZERO);
             assert!(ended.timed_out() && !changed.notify_one());
             assert_eq!(changed.notify_all(), 0);
+            let once: Once = Once::new();
+            once.call_once_force(|state| assert_eq!(state, OnceState::New));
+            assert_eq!(once.state(), OnceState::Done);
             assert_eq!(RawThreadId.nonzero_thread_id(), RawThreadId.nonzero_thread_id());
         }
     };

@@ -10,11 +10,18 @@ use hdrhistogram::Histogram;
 
 use crate::clock::Clock;
 use crate::report::{Hog, Round, Side};
-use crate::scenario::{CondvarShape, Part, ReentrantShape, RwShape, Sampling, Scenario, Shape};
+use crate::scenario::{
+    CondvarShape, OnceShape, Part, ReentrantShape, RwShape, Sampling, Scenario, Shape,
+};
 use crate::sides::{Access, Sides};
-use crate::subject::{CondvarSubject, ReentrantSubject, RwSubject, Subject, SubjectId};
+use crate::subject::{
+    CondvarSubject, OnceLockSubject, OnceSubject, ReentrantSubject, RwSubject, Subject, SubjectId,
+};
 use crate::waits::{ThreadWaits, Waits};
-use crate::{with_condvar_subject, with_reentrant_subject, with_rw_subject, with_subject};
+use crate::{
+    with_condvar_subject, with_once_lock_subject, with_once_subject, with_reentrant_subject,
+    with_rw_subject, with_subject,
+};
 use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
@@ -68,6 +75,12 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
         }
         Shape::Condvar(shape) => {
             with_condvar_subject!(subject, S => measure_condvar_as::<S>(scenario, shape, limits))
+        }
+        Shape::Once(OnceShape::Call) => {
+            with_once_subject!(subject, S => measure_once_as::<S>(scenario, limits))
+        }
+        Shape::Once(OnceShape::Get) => {
+            with_once_lock_subject!(subject, S => measure_once_lock_as::<S>(scenario, limits))
         }
         _ => with_subject!(subject, S => measure_as::<S>(scenario, limits)),
     }
@@ -128,6 +141,16 @@ fn measure_condvar_as<S: CondvarSubject>(
         worker.work_condvar::<S>(shape, scenario.threads, locks)
     };
     run_waking(scenario, limits, S::new, work, worker::condvar::wake::<S>)
+}
+
+/// As [`measure_as`], for a `Once`.
+fn measure_once_as<S: OnceSubject>(scenario: &Scenario, limits: Limits) -> Measured {
+    run(scenario, limits, |_| S::completed(), |worker, onces| worker.work_once::<S>(onces))
+}
+
+/// As [`measure_as`], for a `OnceLock`.
+fn measure_once_lock_as<S: OnceLockSubject>(scenario: &Scenario, limits: Limits) -> Measured {
+    run(scenario, limits, S::filled, |worker, locks| worker.work_once_lock::<S>(locks))
 }
 
 /// What a lock protects at first.

@@ -1,6 +1,7 @@
 //! The loops. Every one is generic over the lock, so that its fast path is inlined here.
 
 pub(super) mod condvar;
+mod once;
 mod reentrant;
 mod rw;
 
@@ -149,6 +150,7 @@ impl<'a> Worker<'a> {
             Shape::Rw(_) | Shape::Reentrant(_) | Shape::Condvar(_) => {
                 unreachable!("its loops take another lock")
             }
+            Shape::Once(_) => unreachable!("its loops take what is complete"),
         })
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Args {
     /// work under the lock goes by T. Reads and writes are also shown apart, and the longest wait
     /// that is compared is the writers'. In `condvar` each turn, put, take, broadcast or hearing of
     /// one is an operation, and its wait includes that for the other threads to make it possible.
+    /// `once` and `once-lock` measure what asking costs once the closure has run and the value is
+    /// there.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Option<LockKind>,
 
@@ -484,7 +486,7 @@ mod tests {
         assert_eq!(kind(&["--scenario", "rw-8-99", "--kind", "rwlock"]), Ok(LockKind::Rwlock));
         assert!(kind(&["--scenario", "rw-8-99,mixed-2"]).unwrap_err().contains("one kind"));
         assert!(kind(&["--scenario", "mixed-2", "--kind", "rwlock"]).is_err());
-        for name in ["reentrant", "condvar"] {
+        for name in ["reentrant", "condvar", "once", "once-lock"] {
             assert_eq!(kind(&["--kind", name]).map(LockKind::name), Ok(name));
             let error = kind(&["--kind", name, "--suite", "parking-lot"]).unwrap_err();
             assert!(error.contains("has nothing for"), "{error}");
@@ -492,6 +494,7 @@ mod tests {
                 kind(&["--kind", name, "--lock", "usync"]).unwrap_err().contains("usync has no")
             );
         }
+        assert_eq!(kind(&["--scenario", "once-get-8"]), Ok(LockKind::OnceLock));
         let sharded = ["--lock", "crossbeam-sharded", "--scenario"];
         assert!(kind(&[&sharded[..], &["rw-2-100"]].concat()).is_ok());
         let error = kind(&[&sharded[..], &["mixed-2"]].concat()).unwrap_err();
