@@ -182,12 +182,7 @@ pub type WeakReentrantMutex<T> = WeakHandle<crate::ReentrantMutex<T>>;
 /// let (ready, changed) = (Mutex::new(false), Condvar::new());
 /// let waiter = thread::spawn({
 ///     let (ready, changed) = (ready.clone(), changed.clone());
-///     move || {
-///         let mut guard = ready.lock();
-///         while !*guard {
-///             changed.wait(&mut guard);
-///         }
-///     }
+///     move || changed.wait_while(&mut ready.lock(), |ready| !*ready)
 /// });
 /// *ready.lock() = true;
 /// changed.notify_all();

@@ -126,9 +126,7 @@ fn a_condvar_waits_with_guards_of_handles() {
             let (turn, changed) = (turn.clone(), changed.clone());
             thread::spawn(move || {
                 let mut guard = turn.lock();
-                while *guard != mine {
-                    changed.wait(&mut guard);
-                }
+                changed.wait_while(&mut guard, |turn| *turn != mine);
                 *guard += 1;
                 changed.notify_all();
             })
