@@ -66,6 +66,48 @@ pub enum Shape {
     },
     /// What is done with a reader-writer lock.
     Rw(RwShape),
+    /// What is done with a mutex that a thread may lock again.
+    Reentrant(ReentrantShape),
+    /// What is done with condition variables.
+    Condvar(CondvarShape),
+    /// Nothing but to ask for what was initialised before, without even a counter.
+    Once(OnceShape),
+}
+
+/// What threads do with a mutex and two condition variables. Each thread's turn, put, take, broadcast or
+/// hearing of one is an operation, and its wait includes that for the others to make it possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CondvarShape {
+    /// Two threads take turns and notify each other.
+    PingPong,
+    /// The first thread puts items into a queue, the others take them out; each put notifies one taker, each
+    /// take the first thread.
+    Queue {
+        /// How many items the queue holds.
+        capacity: u32,
+        /// Work steps on a private value, for each item put or taken, without the lock.
+        outside: u32,
+    },
+    /// The first thread notifies all others at once, and again when each has been there.
+    Broadcast,
+}
+
+/// What a single thread does with a mutex that it may lock again, without even a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReentrantShape {
+    /// Locks and unlocks.
+    EmptyLoop,
+    /// Locks three times and unlocks as often: one operation.
+    Nested,
+}
+
+/// How it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnceShape {
+    /// A `Once` is called once more.
+    Call,
+    /// The value of a `OnceLock` is got.
+    Get,
 }
 
 /// What threads do with a reader-writer lock.
@@ -163,6 +205,10 @@ impl Scenario {
     pub fn kind(&self) -> LockKind {
         match self.shape {
             Shape::Rw(_) => LockKind::Rwlock,
+            Shape::Reentrant(_) => LockKind::Reentrant,
+            Shape::Condvar(_) => LockKind::Condvar,
+            Shape::Once(OnceShape::Call) => LockKind::Once,
+            Shape::Once(OnceShape::Get) => LockKind::OnceLock,
             _ => LockKind::Mutex,
         }
     }
@@ -170,13 +216,17 @@ impl Scenario {
     /// Which operations are timed.
     pub fn sampling(&self) -> Sampling {
         match self.shape {
-            Shape::EmptyLoop | Shape::Solo | Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => Sampling::Off,
+            Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            Shape::Once(_) => Sampling::Off,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
             Shape::Rw(RwShape::Mixed { inside, .. }) if inside >= 80 => Sampling::OneIn(16),
             Shape::Steps { inside, .. } if inside >= 2000 => Sampling::Every,
             Shape::SleepInside { .. } | Shape::Burst { .. } => Sampling::Every,
+            Shape::Condvar(CondvarShape::PingPong | CondvarShape::Broadcast) => Sampling::Every,
+            Shape::Condvar(CondvarShape::Queue { .. }) => Sampling::OneIn(16),
             // 20 ns for the clock now and then do not show beside 80 ns of work.
             Shape::Steps { inside, outside } if inside + outside >= 80 => Sampling::OneIn(16),
             // In hog the hog itself is timed always, its victims like any short section.
@@ -193,6 +243,7 @@ impl Scenario {
         let wait = match (self.role, self.shape) {
             (Role::Scaling | Role::Custom, _) => return None,
             (Role::Cost, _) | (_, Shape::Rw(RwShape::Mixed { read_percent: 100, .. })) => None,
+            (_, Shape::Once(_)) => None,
             (Role::Mark | Role::Apart, _) => (self.threads > 1).then_some(1.0),
         };
         Some(Mark {
@@ -220,11 +271,12 @@ impl Scenario {
     }
 
     /// The same workload with another number of threads, or `None` where the number is the
-    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], readers and writers in given numbers).
+    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], [`Shape::Reentrant`], readers and writers in given numbers).
     pub fn with_threads(&self, threads: u32) -> Option<Scenario> {
         let base = match self.shape {
-            Shape::EmptyLoop | Shape::Solo => return None,
+            Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => return None,
             Shape::Rw(RwShape::EmptyLoop(_) | RwShape::Apart { .. }) => return None,
+            Shape::Condvar(CondvarShape::PingPong) => return None,
             Shape::Rw(RwShape::Mixed { read_percent, .. }) => {
                 return Some(rw(threads, read_percent));
             }
@@ -289,8 +341,31 @@ impl Scenario {
                 format!("{inside} floating-point steps inside, {outside} outside")
             }
             Shape::Rw(shape) => shape.describe(self.threads),
+            Shape::Condvar(shape) => shape.describe(self.threads),
+            Shape::Reentrant(ReentrantShape::EmptyLoop) => {
+                "lock and unlock in an empty loop".to_owned()
+            }
+            Shape::Reentrant(ReentrantShape::Nested) => {
+                "lock three times and unlock three times in an empty loop".to_owned()
+            }
+            Shape::Once(OnceShape::Call) => "calls of a complete Once in an empty loop".to_owned(),
+            Shape::Once(OnceShape::Get) => "gets of a OnceLock's value in an empty loop".to_owned(),
         };
         format!("{threads}: {what}")
+    }
+}
+
+impl CondvarShape {
+    fn describe(self, threads: u32) -> String {
+        let others = threads.saturating_sub(1);
+        match self {
+            CondvarShape::PingPong => "take turns, each notifies the other".to_owned(),
+            CondvarShape::Queue { capacity, outside } => format!(
+                "one puts items into a queue of {capacity}, {others} take them, \
+                 {outside} work steps outside"
+            ),
+            CondvarShape::Broadcast => format!("one notifies {others} at once, again and again"),
+        }
     }
 }
 
@@ -368,6 +443,16 @@ pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
     match kind {
         LockKind::Mutex => mutex_catalogue(),
         LockKind::Rwlock => rwlock_catalogue(),
+        LockKind::Reentrant => reentrant_catalogue(),
+        LockKind::Condvar => condvar_catalogue(),
+        LockKind::Once => vec![
+            scenario("once-call-1", 1, Shape::Once(OnceShape::Call)),
+            scenario("once-call-8", 8, Shape::Once(OnceShape::Call)),
+        ],
+        LockKind::OnceLock => vec![
+            scenario("once-get-1", 1, Shape::Once(OnceShape::Get)),
+            scenario("once-get-8", 8, Shape::Once(OnceShape::Get)),
+        ],
     }
 }
 
@@ -382,6 +467,26 @@ fn rwlock_catalogue() -> Vec<Scenario> {
     let alone =
         [rw_empty("rw-empty-read", Access::Read), rw_empty("rw-empty-write", Access::Write)];
     alone.into_iter().chain(grid).collect()
+}
+
+fn reentrant_catalogue() -> Vec<Scenario> {
+    let alone = |name, shape| {
+        let shape = Shape::Reentrant(shape);
+        Scenario { role: Role::Cost, ..scenario(name, 1, shape) }
+    };
+    vec![
+        alone("reentrant-empty", ReentrantShape::EmptyLoop),
+        alone("reentrant-nested", ReentrantShape::Nested),
+    ]
+}
+
+fn condvar_catalogue() -> Vec<Scenario> {
+    let condvar = |name, threads, shape| scenario(name, threads, Shape::Condvar(shape));
+    vec![
+        condvar("cv-ping-pong-2", 2, CondvarShape::PingPong),
+        condvar("cv-queue-8", 8, CondvarShape::Queue { capacity: 16, outside: 200 }),
+        condvar("cv-all-33", 33, CondvarShape::Broadcast),
+    ]
 }
 
 fn mutex_catalogue() -> Vec<Scenario> {
@@ -417,83 +522,4 @@ pub fn find(name: &str) -> Option<Scenario> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_unique_and_tell_the_threads() {
-        let all: Vec<Scenario> = LockKind::ALL.iter().flat_map(|&kind| catalogue(kind)).collect();
-        for scenario in &all {
-            assert_eq!(all.iter().filter(|s| s.name == scenario.name).count(), 1);
-            let numbers =
-                scenario.name.split(['-', 'x']).filter_map(|word| word.parse::<u32>().ok());
-            if let Some(threads) = numbers.into_iter().next() {
-                assert_eq!(scenario.threads, threads, "{}", scenario.name);
-            }
-        }
-    }
-
-    #[test]
-    fn other_thread_counts_are_known_scenarios_where_they_exist() {
-        let mixed = find("mixed-8").unwrap();
-        assert_eq!(mixed.with_threads(32), find("mixed-32"));
-        let twelve = mixed.with_threads(12).unwrap();
-        assert_eq!((&*twelve.name, twelve.role), ("mixed-12", Role::Custom));
-        assert_eq!(find("many-32x64").unwrap().with_threads(4).unwrap().name, "many-4x64");
-        assert_eq!(find("uncontended").unwrap().with_threads(4), None);
-        let readers = find("rw-8-99").unwrap();
-        assert_eq!(readers.with_threads(2), find("rw-2-99"));
-        let sixteen = readers.with_threads(16).unwrap();
-        assert_eq!((&*sixteen.name, sixteen.role), ("rw-16-99", Role::Custom));
-        assert_eq!(find("rw-empty-read").unwrap().with_threads(4), None);
-    }
-
-    #[test]
-    fn bursts_are_whole() {
-        let burst = find("burst-8").unwrap();
-        assert_eq!(burst.round_time(Duration::from_millis(41)), Duration::from_millis(80));
-        assert_eq!(burst.round_time(Duration::ZERO), Duration::from_millis(40));
-    }
-
-    #[test]
-    fn marks() {
-        assert_eq!(find("short-16").unwrap().mark().unwrap().throughput, 0.97);
-        assert_eq!(find("uncontended").unwrap().mark().unwrap().wait, None);
-        assert_eq!(find("mixed-64").unwrap().mark(), None);
-        assert_eq!(find("long-8").unwrap().mark().unwrap().spread, Some(0.1));
-        assert_eq!(find("mixed-8").unwrap().mark().unwrap().spread, None);
-    }
-
-    #[test]
-    fn marks_of_reader_writer_locks() {
-        let mark = |name: &str| {
-            let mark = find(name).unwrap().mark()?;
-            Some((mark.throughput, mark.wait))
-        };
-        assert_eq!(mark("rw-empty-read"), Some((4.0, None)));
-        assert_eq!(mark("rw-empty-write"), Some((1.0, None)));
-        assert_eq!(mark("rw-1-100"), Some((2.0, None)));
-        assert_eq!(mark("rw-2-100"), Some((5.0, None)));
-        assert_eq!(mark("rw-1-50"), None);
-        for name in ["rw-2-99", "rw-8-99", "rw-8-90", "rw-8-50", "rw-32-95", "rw-2-0", "rw-8-0"] {
-            assert_eq!(mark(name), Some((1.0, Some(1.0))), "{name}");
-        }
-        let averaged = catalogue(LockKind::Rwlock).iter().filter(|s| s.role == Role::Mark).count();
-        assert_eq!(averaged, 5);
-    }
-
-    #[test]
-    fn threads_take_their_sides() {
-        let sides = |shape: RwShape, index| {
-            let parts = shape.takes_part(index);
-            Access::ALL.map(|access| *parts.of(access) == Part::Taken)
-        };
-        let mixed = |read_percent| RwShape::Mixed { read_percent, inside: 2 };
-        assert_eq!(sides(mixed(100), 0), [true, false]);
-        assert_eq!(sides(mixed(50), 0), [true, true]);
-        assert_eq!(sides(mixed(0), 0), [false, true]);
-        let apart = RwShape::Apart { writers: 1, inside: 5, outside: 5 };
-        assert_eq!(sides(apart, 0), [false, true]);
-        assert_eq!(sides(apart, 1), [true, false]);
-    }
-}
+mod tests;

@@ -1,8 +1,12 @@
 //! Locks that are small, fast and bounded in how long anybody waits.
 //!
 //! [`Mutex`] for almost everything, [`RwLock`] for what is mostly read, [`FairMutex`] where order itself is
-//! the requirement, [`RecursiveRwLock`] where readers read again. They are [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
-//! `use`, and what accepts any `lock_api` lock accepts these.
+//! the requirement, [`ReentrantMutex`] and [`RecursiveRwLock`] where a thread locks or reads again, and [`Condvar`]
+//! to wait with any of them but a `ReentrantMutex`. The locks are
+//! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
+//! accepts any `lock_api` lock accepts these.
+//!
+//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
 //!
 //! ```
 //! use parkade::Mutex;
@@ -17,6 +21,8 @@
 //! assert_eq!(*HITS.lock(), 4);
 //! ```
 //!
+//! [`shared`] has the same locks as handles that are cloned, instead of an `Arc` around each.
+//!
 //! # Features
 //!
 //! All are additive, and none changes the layout or the behaviour of a lock.
@@ -24,31 +30,50 @@
 //! | feature | adds |
 //! |---|---|
 //! | `arc_lock` | guards that own their lock through an `Arc` (`lock_arc`, ...) |
-//! | `serde` | `Serialize` and `Deserialize` for the locks |
+//! | `serde` | `Serialize` and `Deserialize` for the locks and their handles, as the value alone, which is locked while it is written |
+//! | `owning_ref` | `StableAddress` for the guards, as in `parking_lot`. The crate [`owning_ref`] is unmaintained, and several of its functions are unsound (RUSTSEC-2022-0040): for old code only; use the guards' `map` instead |
 //! | `send_guard` | guards may be sent to and dropped on another thread |
 //!
 //! # Tuning
 //!
 //! [`tuning`] holds the process-wide settings of the waiting policy and names the environment
 //! variables that set them from outside. `parkade bench --sweep` compares values.
+//!
+//! [`owning_ref`]: https://crates.io/crates/owning_ref
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 
+mod condvar;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
+#[cfg(not(loom))]
+mod names;
+mod once;
 mod parked;
 #[cfg(not(loom))]
 pub mod prelude;
+#[cfg(not(loom))]
+mod reentrant;
+mod requeue;
 mod rwlock;
+#[cfg(not(loom))]
+pub mod shared;
 
+pub use condvar::*;
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
 pub use mutex::*;
+#[cfg(not(loom))]
+pub use names::*;
+#[cfg(not(loom))]
+pub use once::{LazyLock, Once, OnceLock, OnceState};
+#[cfg(not(loom))]
+pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
 
@@ -65,3 +90,7 @@ type GuardMarker = lock_api::GuardSend;
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../../../docs/migrate.md")]
+mod migrate {}

@@ -17,8 +17,10 @@ use std::{
 };
 
 use parkade::{
-    Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, lock_api,
+    Condvar, FairMutex, LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex,
+    RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
+    shared,
 };
 use support::{FullMutex, FullRwLock, Watchdog, Witness, can_bias, is_biased};
 
@@ -161,6 +163,38 @@ fn reading_and_writing<R: FullRwLock>(lock: &lock_api::RwLock<R, Witness>, index
     }
 }
 
+/// Everybody at the same `Once`, one after the other, so that all but one wait.
+fn initialising(onces: &[(Once, OnceLock<usize>, LazyLock<usize>)], index: usize) {
+    let moment = || thread::sleep(Duration::from_micros(200));
+    for (once, lock, lazy) in onces {
+        match index % 4 {
+            0 => once.wait(),
+            1 => once.wait_force(),
+            2 => once.call_once_force(|_| moment()),
+            _ => once.call_once(moment),
+        }
+        let _ = once.wait_for(Duration::from_micros(20));
+        let _ = lock.wait_for(Duration::from_micros(20));
+        let _ = lock.get_or_try_init(|| {
+            moment();
+            if index.is_multiple_of(2) { Err(()) } else { Ok(index) }
+        });
+        let _ = lock.set(index);
+        assert_eq!(lock.wait(), lock.get_or_init(|| unreachable!()));
+        assert_eq!(**lazy, 5);
+    }
+}
+
+fn counted_during_once(case: &str) {
+    let make: fn() -> usize = || {
+        thread::sleep(Duration::from_micros(200));
+        5
+    };
+    let one = || (Once::new(), OnceLock::new(), LazyLock::new(make));
+    let onces: Vec<_> = std::iter::repeat_with(one).take(64).collect();
+    counted_during(case, |index| initialising(&onces, index));
+}
+
 fn counted_during(case: &str, turns: impl Fn(usize) + Sync) {
     const THREADS: usize = 8;
     let start = Barrier::new(THREADS);
@@ -189,6 +223,61 @@ fn counted_during_mutex<R: FullMutex>(case: &str) {
 fn counted_during_rwlock<R: FullRwLock>(case: &str) {
     let lock = lock_api::RwLock::<R, _>::new(Witness::new());
     counted_during(case, |index| reading_and_writing(&lock, index));
+}
+
+fn counted_during_reentrant() {
+    let lock = lock_api::ReentrantMutex::<RawMutex, RawThreadId, _>::new(Cell::new(0));
+    counted_during("no allocation, reentrant mutex", |_| {
+        for round in 0..64 {
+            let outer = lock.lock();
+            let inner = lock.try_lock_for(Duration::ZERO).expect("this thread has it");
+            inner.set(outer.get() + 1);
+            if round % 4 == 0 {
+                thread::sleep(Duration::from_micros(50));
+            }
+            ReentrantMutexGuard::unlock_fair(outer);
+            drop(inner);
+            drop(lock.try_lock_for(Duration::from_micros(20)));
+        }
+    });
+}
+
+/// A turn with each operation of a condition variable, of which some time out, some are notified and some moved.
+fn waiting_and_notifying(
+    mutex: &Mutex<Witness>,
+    fair: &FairMutex<Witness>,
+    rwlock: &RwLock<Witness>,
+    changed: &Condvar,
+    index: usize,
+) {
+    let timeout = Duration::from_micros(200);
+    for round in index..index + 64 {
+        if round % 3 == 0 {
+            changed.notify_one();
+            mutex.lock().section(|| {
+                changed.notify_all();
+            });
+            fair.lock().section(|| {
+                changed.notify_all();
+            });
+        }
+        changed.wait_for(&mut mutex.lock(), timeout);
+        changed.wait_until(&mut mutex.lock(), Instant::now() + timeout);
+        changed.wait_while_for(&mut fair.lock(), |value| value.count() > 0, timeout);
+        changed.wait_for(&mut rwlock.read(), timeout);
+        changed.wait_for(&mut rwlock.upgradable_read(), timeout);
+        let mut guard = rwlock.write();
+        guard.section(|| {});
+        changed.wait_while_until(&mut guard, |_| true, Instant::now() + timeout);
+    }
+}
+
+fn counted_during_condvar() {
+    let changed = Condvar::new();
+    let (mutex, fair, rwlock) = (Mutex::default(), FairMutex::default(), RwLock::default());
+    counted_during("no allocation, condvar", |index| {
+        waiting_and_notifying(&mutex, &fair, &rwlock, &changed, index);
+    });
 }
 
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
@@ -222,10 +311,30 @@ fn no_operation_allocates() {
     let before = COUNTED.load(Relaxed);
     counted_during_mutex::<RawMutex>("no allocation, mutex");
     counted_during_mutex::<RawFairMutex>("no allocation, fair mutex");
+    counted_during_reentrant();
     counted_during_bias();
     counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
+    counted_during_once("no allocation, once");
+    counted_during_condvar();
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
+}
+
+#[test]
+fn a_handle_allocates_once() {
+    let counting = Count::start();
+    let before = COUNTED.load(Relaxed);
+    let lock = shared::Mutex::new(1);
+    let allocated = COUNTED.load(Relaxed) - before;
+    let same = lock.clone();
+    *same.lock() += 1;
+    let again = same.downgrade().upgrade();
+    drop((same, again));
+    let cloned = COUNTED.load(Relaxed) - before - allocated;
+    let value = lock.into_inner();
+    let freed = COUNTED.load(Relaxed) - before - allocated - cloned;
+    drop(counting);
+    assert_eq!((allocated, cloned, freed, value), (1, 0, 1, Some(2)));
 }
 
 #[test]

@@ -23,6 +23,38 @@ fn every_shape_counts_operations_of_every_subject() {
 }
 
 #[test]
+fn reentrant_operations_are_counted() {
+    for scenario in scenario::catalogue(LockKind::Reentrant) {
+        for subject in LockKind::Reentrant.subjects() {
+            let round = measure(&scenario, subject, limits(5)).round;
+            assert!(round.ops > 0 && round.waits.is_none(), "{} {subject}", scenario.name);
+            assert_eq!(round.per_thread, [round.ops]);
+        }
+    }
+}
+
+#[test]
+fn condition_variables_wake_everybody_and_stop() {
+    for scenario in scenario::catalogue(LockKind::Condvar) {
+        for subject in LockKind::Condvar.subjects() {
+            let round = measure(&scenario, subject, limits(30)).round;
+            assert!(round.ops > 0 && round.waits.is_some(), "{} {subject}", scenario.name);
+            let (least, most) =
+                (round.per_thread.iter().min().unwrap(), round.per_thread.iter().max().unwrap());
+            let (first, others) = (round.per_thread[0], round.per_thread[1..].iter().sum::<u64>());
+            match scenario.shape {
+                // What is in the queue has not been taken.
+                Shape::Condvar(CondvarShape::Queue { capacity, .. }) => {
+                    assert!((others..=others + u64::from(capacity)).contains(&first), "{subject}");
+                }
+                // Nobody is more than a turn, or a broadcast, ahead.
+                _ => assert!(most - least <= 1, "{} {subject} {round:?}", scenario.name),
+            }
+        }
+    }
+}
+
+#[test]
 fn the_hog_is_counted_apart() {
     let scenario = scenario::find("hog-6").unwrap();
     let round = measure(&scenario, SubjectId::ParkingLot012, limits(50)).round;
@@ -91,6 +123,23 @@ fn reads_and_writes_of_every_subject_add_up() {
                 "{name} {subject}"
             );
             assert!(round.ops > 0, "{name} {subject}");
+        }
+    }
+}
+
+#[test]
+fn what_is_complete_is_asked_for_and_nobody_waits() {
+    for (kind, names) in [
+        (LockKind::Once, ["once-call-1", "once-call-8"]),
+        (LockKind::OnceLock, ["once-get-1", "once-get-8"]),
+    ] {
+        for (name, subject) in names.into_iter().flat_map(|n| kind.subjects().map(move |s| (n, s)))
+        {
+            let scenario = scenario::find(name).unwrap();
+            let round = measure(&scenario, subject, limits(5)).round;
+            assert_eq!(round.per_thread.len(), scenario.threads as usize, "{name} {subject}");
+            assert!(round.ops > 0 && round.waits.is_none(), "{name} {subject}");
+            assert!(round.sides.is_empty(), "{name} {subject}");
         }
     }
 }
