@@ -42,6 +42,8 @@ mod model;
 mod mutex;
 mod parked;
 #[cfg(not(loom))]
+pub mod poison;
+#[cfg(not(loom))]
 pub mod prelude;
 mod rwlock;
 
