@@ -40,6 +40,7 @@ mod fair_mutex;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
+mod once;
 mod parked;
 #[cfg(not(loom))]
 pub mod poison;
@@ -51,6 +52,8 @@ mod rwlock;
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
 pub use mutex::*;
+#[cfg(not(loom))]
+pub use once::{LazyLock, Once, OnceLock, OnceState};
 #[cfg(not(loom))]
 pub use rwlock::*;
 
