@@ -34,6 +34,7 @@
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 
+mod condvar;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
@@ -46,8 +47,10 @@ mod parked;
 pub mod poison;
 #[cfg(not(loom))]
 pub mod prelude;
+mod requeue;
 mod rwlock;
 
+pub use condvar::*;
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
