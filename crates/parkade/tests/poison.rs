@@ -5,8 +5,9 @@ mod support;
 
 use std::{
     cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     rc::Rc,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
@@ -16,6 +17,7 @@ use parkade::poison::{
     MutexGuard, Once, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
+use support::{in_bursts, seed};
 
 /// `Sync`, not `Send`.
 type Shared = std::sync::MutexGuard<'static, u8>;
@@ -449,4 +451,99 @@ fn one_use_finds_everything() {
     assert_eq!(done.load(sync::atomic::Ordering::Relaxed), 1);
     drop(done);
     assert!(weak.upgrade().is_none());
+}
+
+/// Two numbers that are equal unless a panic came in between.
+#[derive(Debug, Default)]
+struct Pair(u64, u64);
+
+impl Pair {
+    fn is_whole(&self) -> bool {
+        self.0 == self.1
+    }
+}
+
+/// Panics that happened, less those that somebody has found and repaired.
+#[derive(Debug, Default)]
+struct Broken(AtomicU64);
+
+impl Broken {
+    /// Changes the pair; now and then a panic prevents the second half of it.
+    fn change(&self, mut pair: impl std::ops::DerefMut<Target = Pair>, rng: &mut support::Rng) {
+        assert!(pair.is_whole(), "a half-written value was taken for a whole one");
+        pair.0 += 1;
+        if rng.below(8) == 0 {
+            self.0.fetch_add(1, Relaxed);
+            // Without a message.
+            let unwinds = AssertUnwindSafe(move || {
+                let _pair = pair;
+                resume_unwind(Box::new(()));
+            });
+            assert!(catch_unwind(unwinds).is_err());
+        } else {
+            pair.1 += 1;
+        }
+    }
+
+    /// Makes the pair whole, before anybody can believe that it is.
+    fn repair(
+        &self,
+        mut pair: impl std::ops::DerefMut<Target = Pair>,
+        clear_poison: impl FnOnce(),
+    ) {
+        assert!(!pair.is_whole(), "poisoned without a cause");
+        pair.1 = pair.0;
+        self.0.fetch_sub(1, Relaxed);
+        clear_poison();
+    }
+
+    fn left(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+#[test]
+fn nobody_believes_half_of_a_value() {
+    let seed = seed();
+    let (lock, broken) = (Mutex::new(Pair::default()), Broken::default());
+    let changes =
+        in_bursts(&format!("mutex, PARKADE_SEED={seed}"), 4, seed, |_, rng| match lock.lock() {
+            Ok(pair) => {
+                broken.change(pair, rng);
+                1
+            }
+            Err(poisoned) => {
+                broken.repair(poisoned.into_inner(), || lock.clear_poison());
+                0
+            }
+        });
+    assert_eq!(broken.left(), u64::from(lock.is_poisoned()), "each panic is found once");
+    assert_eq!(lock.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).0, changes);
+}
+
+#[test]
+fn nobody_believes_half_of_what_he_reads() {
+    let seed = seed();
+    let (lock, broken) = (RwLock::new(Pair::default()), Broken::default());
+    let changes = in_bursts(&format!("rwlock, PARKADE_SEED={seed}"), 4, seed, |_, rng| {
+        if rng.below(2) == 0 {
+            let read = lock.read();
+            let is_believed = read.is_ok();
+            let pair = read.unwrap_or_else(|poisoned| poisoned.into_inner());
+            assert_eq!(is_believed, pair.is_whole());
+            return 0;
+        }
+        match lock.write() {
+            Ok(pair) => {
+                broken.change(pair, rng);
+                1
+            }
+            Err(poisoned) => {
+                broken.repair(poisoned.into_inner(), || lock.clear_poison());
+                0
+            }
+        }
+    });
+    assert_eq!(broken.left(), u64::from(lock.is_poisoned()), "each panic is found once");
+    assert_eq!(lock.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()).0, changes);
 }

@@ -3,8 +3,8 @@
 //!
 //! [`Mutex`], [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`] and [`LazyLock`] have `std`'s signatures and its poisoning
 //! to the letter, over Parkade's raw locks: small, with bounded waiting, readers that do not slow each other down,
-//! and no spurious wakeups. Besides they have timed operations, whose names end in `_for` and `_until`, and what
-//! `std` has only on nightly so far: mapped guards, `get_or_try_init`.
+//! and no spurious wakeups. Besides they have timed operations, with `for` or `until` in their names, and of what
+//! `std` has only on nightly so far mapped guards and `get_or_try_init`.
 //!
 //! ```
 //! use parkade::poison::{Arc, Condvar, Mutex}; // was: use std::sync::{Arc, Condvar, Mutex};
