@@ -66,6 +66,17 @@ pub enum Shape {
     },
     /// What is done with a reader-writer lock.
     Rw(RwShape),
+    /// Nothing but to ask for what was initialised before, without even a counter.
+    Once(OnceShape),
+}
+
+/// How it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnceShape {
+    /// A `Once` is called once more.
+    Call,
+    /// The value of a `OnceLock` is got.
+    Get,
 }
 
 /// What threads do with a reader-writer lock.
@@ -163,6 +174,8 @@ impl Scenario {
     pub fn kind(&self) -> LockKind {
         match self.shape {
             Shape::Rw(_) => LockKind::Rwlock,
+            Shape::Once(OnceShape::Call) => LockKind::Once,
+            Shape::Once(OnceShape::Get) => LockKind::OnceLock,
             _ => LockKind::Mutex,
         }
     }
@@ -171,6 +184,7 @@ impl Scenario {
     pub fn sampling(&self) -> Sampling {
         match self.shape {
             Shape::EmptyLoop | Shape::Solo | Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            Shape::Once(_) => Sampling::Off,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
@@ -193,6 +207,7 @@ impl Scenario {
         let wait = match (self.role, self.shape) {
             (Role::Scaling | Role::Custom, _) => return None,
             (Role::Cost, _) | (_, Shape::Rw(RwShape::Mixed { read_percent: 100, .. })) => None,
+            (_, Shape::Once(_)) => None,
             (Role::Mark | Role::Apart, _) => (self.threads > 1).then_some(1.0),
         };
         Some(Mark {
@@ -289,6 +304,8 @@ impl Scenario {
                 format!("{inside} floating-point steps inside, {outside} outside")
             }
             Shape::Rw(shape) => shape.describe(self.threads),
+            Shape::Once(OnceShape::Call) => "calls of a complete Once in an empty loop".to_owned(),
+            Shape::Once(OnceShape::Get) => "gets of a OnceLock's value in an empty loop".to_owned(),
         };
         format!("{threads}: {what}")
     }
@@ -368,6 +385,14 @@ pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
     match kind {
         LockKind::Mutex => mutex_catalogue(),
         LockKind::Rwlock => rwlock_catalogue(),
+        LockKind::Once => vec![
+            scenario("once-call-1", 1, Shape::Once(OnceShape::Call)),
+            scenario("once-call-8", 8, Shape::Once(OnceShape::Call)),
+        ],
+        LockKind::OnceLock => vec![
+            scenario("once-get-1", 1, Shape::Once(OnceShape::Get)),
+            scenario("once-get-8", 8, Shape::Once(OnceShape::Get)),
+        ],
     }
 }
 
@@ -480,6 +505,18 @@ mod tests {
         }
         let averaged = catalogue(LockKind::Rwlock).iter().filter(|s| s.role == Role::Mark).count();
         assert_eq!(averaged, 5);
+    }
+
+    #[test]
+    fn what_is_complete_is_judged_by_throughput_alone() {
+        for kind in [LockKind::Once, LockKind::OnceLock] {
+            for scenario in catalogue(kind) {
+                let mark = Mark { throughput: 1.0, wait: None, spread: None };
+                assert_eq!((scenario.kind(), scenario.mark()), (kind, Some(mark)));
+                assert_eq!(scenario.sampling(), Sampling::Off);
+            }
+        }
+        assert_eq!(find("once-call-1").unwrap().with_threads(8), find("once-call-8"));
     }
 
     #[test]

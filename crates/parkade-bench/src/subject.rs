@@ -52,6 +52,36 @@ pub trait RwSubject: 'static {
     fn try_write<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R>;
 }
 
+/// A `Once`: a closure that runs once.
+pub trait OnceSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The `Once`.
+    type Once: Send + Sync;
+
+    /// One whose closure has run.
+    fn completed() -> Self::Once;
+
+    /// Asks once more for a closure to run, of one whose closure has run.
+    fn call(once: &Self::Once);
+}
+
+/// A `OnceLock`: a `u64` that is written once.
+pub trait OnceLockSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type OnceLock: Send + Sync;
+
+    /// One with a value.
+    fn filled(value: u64) -> Self::OnceLock;
+
+    /// The value.
+    fn get(lock: &Self::OnceLock) -> Option<&u64>;
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -71,17 +101,24 @@ pub enum LockKind {
     Mutex,
     /// Locks with readers and writers.
     Rwlock,
+    /// Closures that run once.
+    Once,
+    /// Values that are written once.
+    OnceLock,
 }
 
 impl LockKind {
     /// All kinds.
-    pub const ALL: &[LockKind] = &[LockKind::Mutex, LockKind::Rwlock];
+    pub const ALL: &[LockKind] =
+        &[LockKind::Mutex, LockKind::Rwlock, LockKind::Once, LockKind::OnceLock];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             LockKind::Mutex => "mutex",
             LockKind::Rwlock => "rwlock",
+            LockKind::Once => "once",
+            LockKind::OnceLock => "once-lock",
         }
     }
 
@@ -161,7 +198,13 @@ impl SubjectId {
 
     /// Whether it has a lock of this kind.
     pub fn has(self, kind: LockKind) -> bool {
-        kind == LockKind::Rwlock || self != SubjectId::CrossbeamSharded
+        use SubjectId::{CrossbeamSharded, Parkade, ParkingLot012, ParkingLot013, Std};
+        match kind {
+            LockKind::Mutex => self != CrossbeamSharded,
+            LockKind::Rwlock => true,
+            LockKind::Once => matches!(self, Parkade | Std | ParkingLot012 | ParkingLot013),
+            LockKind::OnceLock => matches!(self, Parkade | Std),
+        }
     }
 
     /// A shorter name, accepted wherever the name is.

@@ -4,6 +4,8 @@
 //! the requirement, [`RecursiveRwLock`] where readers read again. They are [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
 //! `use`, and what accepts any `lock_api` lock accepts these.
 //!
+//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
+//!
 //! ```
 //! use parkade::Mutex;
 //!

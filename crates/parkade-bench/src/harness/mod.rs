@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 
 use crate::clock::Clock;
 use crate::report::{Hog, Round, Side};
-use crate::scenario::{Part, RwShape, Sampling, Scenario, Shape};
+use crate::scenario::{OnceShape, Part, RwShape, Sampling, Scenario, Shape};
 use crate::sides::{Access, Sides};
-use crate::subject::{RwSubject, Subject, SubjectId};
+use crate::subject::{OnceLockSubject, OnceSubject, RwSubject, Subject, SubjectId};
 use crate::waits::{ThreadWaits, Waits};
-use crate::{with_rw_subject, with_subject};
+use crate::{with_once_lock_subject, with_once_subject, with_rw_subject, with_subject};
 use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
@@ -63,6 +63,12 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
         Shape::Rw(shape) => {
             with_rw_subject!(subject, S => measure_rw_as::<S>(scenario, shape, limits))
         }
+        Shape::Once(OnceShape::Call) => {
+            with_once_subject!(subject, S => measure_once_as::<S>(scenario, limits))
+        }
+        Shape::Once(OnceShape::Get) => {
+            with_once_lock_subject!(subject, S => measure_once_lock_as::<S>(scenario, limits))
+        }
         _ => with_subject!(subject, S => measure_as::<S>(scenario, limits)),
     }
 }
@@ -101,6 +107,16 @@ fn measure_rw_as<S: RwSubject>(scenario: &Scenario, shape: RwShape, limits: Limi
     run(scenario, limits, S::new, |worker, locks| {
         worker.work_rw::<S>(shape, scenario.sampling(), locks)
     })
+}
+
+/// As [`measure_as`], for a `Once`.
+fn measure_once_as<S: OnceSubject>(scenario: &Scenario, limits: Limits) -> Measured {
+    run(scenario, limits, |_| S::completed(), |worker, onces| worker.work_once::<S>(onces))
+}
+
+/// As [`measure_as`], for a `OnceLock`.
+fn measure_once_lock_as<S: OnceLockSubject>(scenario: &Scenario, limits: Limits) -> Measured {
+    run(scenario, limits, S::filled, |worker, locks| worker.work_once_lock::<S>(locks))
 }
 
 /// What a lock protects at first.

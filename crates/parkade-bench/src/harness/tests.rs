@@ -96,6 +96,23 @@ fn reads_and_writes_of_every_subject_add_up() {
 }
 
 #[test]
+fn what_is_complete_is_asked_for_and_nobody_waits() {
+    for (kind, names) in [
+        (LockKind::Once, ["once-call-1", "once-call-8"]),
+        (LockKind::OnceLock, ["once-get-1", "once-get-8"]),
+    ] {
+        for (name, subject) in names.into_iter().flat_map(|n| kind.subjects().map(move |s| (n, s)))
+        {
+            let scenario = scenario::find(name).unwrap();
+            let round = measure(&scenario, subject, limits(5)).round;
+            assert_eq!(round.per_thread.len(), scenario.threads as usize, "{name} {subject}");
+            assert!(round.ops > 0 && round.waits.is_none(), "{name} {subject}");
+            assert!(round.sides.is_empty(), "{name} {subject}");
+        }
+    }
+}
+
+#[test]
 fn a_mutex_has_no_sides() {
     let measured = measure(&scenario::find("mixed-2").unwrap(), SubjectId::Std, limits(5));
     assert!(measured.round.sides.is_empty());

@@ -1,5 +1,6 @@
 //! The loops. Every one is generic over the lock, so that its fast path is inlined here.
 
+mod once;
 mod rw;
 
 use std::hint::black_box;
@@ -145,6 +146,7 @@ impl<'a> Worker<'a> {
             Shape::Many { .. } => worker.many::<S>(locks),
             Shape::Float { inside, outside } => worker.float::<S>(lock, inside, outside),
             Shape::Rw(_) => unreachable!("its loops take a reader-writer lock"),
+            Shape::Once(_) => unreachable!("its loops take what is complete"),
         })
     }
 

@@ -1,6 +1,7 @@
 //! The locks under test.
 
 mod locks;
+mod onces;
 #[cfg(unix)]
 mod pthread;
 mod rwlocks;
@@ -66,12 +67,50 @@ macro_rules! with_rw_subject {
     };
 }
 
+/// As [`with_subject`], for what has a `Once`.
+#[macro_export]
+macro_rules! with_once_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::ParkingLot012 => {
+                type $subject = $crate::subjects::ParkingLot012;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot013 => {
+                type $subject = $crate::subjects::ParkingLot013;
+                $body
+            }
+            other => $crate::with_once_lock_subject!(other, $subject => $body),
+        }
+    };
+}
+
+/// As [`with_subject`], for what has a `OnceLock`.
+#[macro_export]
+macro_rules! with_once_lock_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::Std => {
+                type $subject = $crate::subjects::Std;
+                $body
+            }
+            other => unreachable!("{other} has nothing of the kind"),
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::subject::{LockKind, RwSubject, Subject, TimedSubject};
+    use crate::subject::{
+        LockKind, OnceLockSubject, OnceSubject, RwSubject, Subject, TimedSubject,
+    };
 
     fn excludes<S: Subject>() {
         let lock = S::new(0);
@@ -149,6 +188,22 @@ mod tests {
                 assert_eq!(<S as RwSubject>::ID, id);
                 excludes_writers::<S>();
                 shares_reading::<S>();
+            });
+        }
+    }
+
+    #[test]
+    fn every_once_is_complete_and_every_once_lock_has_its_value() {
+        for id in LockKind::Once.subjects() {
+            with_once_subject!(id, S => {
+                assert_eq!(<S as OnceSubject>::ID, id);
+                S::call(&S::completed());
+            });
+        }
+        for id in LockKind::OnceLock.subjects() {
+            with_once_lock_subject!(id, S => {
+                assert_eq!(<S as OnceLockSubject>::ID, id);
+                assert_eq!(S::get(&S::filled(7)), Some(&7));
             });
         }
     }

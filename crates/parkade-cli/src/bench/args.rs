@@ -28,7 +28,8 @@ pub(crate) struct Args {
     ///
     /// In `rw-T-P` T threads draw at every operation whether they read (P percent) or write; the
     /// work under the lock goes by T. Reads and writes are also shown apart, and the longest wait
-    /// that is compared is the writers'.
+    /// that is compared is the writers'. `once` and `once-lock` measure what asking costs once the
+    /// closure has run and the value is there.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Option<LockKind>,
 
@@ -219,8 +220,15 @@ impl Args {
     }
 
     fn crews(&self, threads: Vec<u32>, kind: LockKind) -> Result<Vec<Crew>, Usage> {
-        if kind == LockKind::Mutex {
-            return Ok(or(threads, &[1, 2, 3, 4, 8, 16]).into_iter().map(Crew::Alike).collect());
+        match kind {
+            LockKind::Mutex => {
+                let threads = or(threads, &[1, 2, 3, 4, 8, 16]);
+                return Ok(threads.into_iter().map(Crew::Alike).collect());
+            }
+            LockKind::Rwlock => {}
+            LockKind::Once | LockKind::OnceLock => {
+                return Err(Usage(format!("--suite parking-lot has nothing for --kind {kind}")));
+            }
         }
         if !threads.is_empty() {
             return Err(Usage("--threads: here they are --readers and --writers".into()));
@@ -478,6 +486,10 @@ mod tests {
         assert_eq!(kind(&["--scenario", "rw-8-99", "--kind", "rwlock"]), Ok(LockKind::Rwlock));
         assert!(kind(&["--scenario", "rw-8-99,mixed-2"]).unwrap_err().contains("one kind"));
         assert!(kind(&["--scenario", "mixed-2", "--kind", "rwlock"]).is_err());
+        assert_eq!(kind(&["--kind", "once"]), Ok(LockKind::Once));
+        assert_eq!(kind(&["--scenario", "once-get-8"]), Ok(LockKind::OnceLock));
+        let error = kind(&["--kind", "once", "--suite", "parking-lot"]).unwrap_err();
+        assert!(error.contains("nothing for --kind once"), "{error}");
         let sharded = ["--lock", "crossbeam-sharded", "--scenario"];
         assert!(kind(&[&sharded[..], &["rw-2-100"]].concat()).is_ok());
         let error = kind(&[&sharded[..], &["mixed-2"]].concat()).unwrap_err();

@@ -73,8 +73,8 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let summary = ScenarioSummary::of(scenario);
     let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
     let columns = match (scenario.kind, scenario.threads) {
-        (LockKind::Mutex, 1) => ALONE,
-        (LockKind::Mutex, _) => CONTENDED,
+        (LockKind::Mutex | LockKind::Once | LockKind::OnceLock, 1) => ALONE,
+        (LockKind::Mutex | LockKind::Once | LockKind::OnceLock, _) => CONTENDED,
         (LockKind::Rwlock, 1) => RW_ALONE,
         (LockKind::Rwlock, _) => RW_CONTENDED,
     };
@@ -165,7 +165,7 @@ fn footnotes(summary: &ScenarioSummary) -> String {
 pub(crate) fn whose_waits(report: &Report) -> &'static str {
     match report.scenarios.first().map(|scenario| scenario.kind) {
         Some(LockKind::Rwlock) => "longest wait: the writers'; ",
-        Some(LockKind::Mutex) | None => "",
+        Some(LockKind::Mutex | LockKind::Once | LockKind::OnceLock) | None => "",
     }
 }
 

@@ -104,19 +104,41 @@ fn model_once_late() {
     });
 }
 
-/// covers: O1 O2 O4 O5 (one fails, the others try again; to fail is to give up or to panic)
+/// covers: O1 O2 O4 O5 (one or two fail, the others try again; to fail is to give up or to panic)
 #[test]
 fn model_once_failure() {
+    let ends = [End::New, End::Poisoned];
+    for (end, failures) in ends.into_iter().flat_map(|end| [(end, 1), (end, 2)]) {
+        explore(2, Policy::Stays, move || {
+            let shared = Shared::new();
+            let run = move |shared: &Shared| {
+                assert_eq!(shared.run(Poison::Ignore, failures, end), Ok(()));
+            };
+            let others = [spawn(&shared, run), spawn(&shared, run)];
+            run(&shared);
+            join(others);
+            // Of the three that have come, so many have failed, and the next has not.
+            shared.check(failures + 1);
+        });
+    }
+}
+
+/// covers: O4 O5 (one fails, and somebody who only waits is in the queue before who tries again)
+#[test]
+fn model_once_starter() {
     for end in [End::New, End::Poisoned] {
         explore(2, Policy::Stays, move || {
             let shared = Shared::new();
             let run = move |shared: &Shared| {
                 assert_eq!(shared.run(Poison::Ignore, 1, end), Ok(()));
             };
-            let others = [spawn(&shared, run), spawn(&shared, run)];
+            let waiting = spawn(&shared, |shared| {
+                assert_eq!(shared.raw.wait(Poison::Ignore, None), Ok(Waited::Done));
+                assert_eq!(shared.look(), 2);
+            });
+            let other = spawn(&shared, run);
             run(&shared);
-            join(others);
-            // Three have tried, and one of them has failed.
+            join([waiting, other]);
             shared.check(2);
         });
     }

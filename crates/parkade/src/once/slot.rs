@@ -76,6 +76,7 @@ impl<I, T> Slot<I, T> {
     /// Where a payload of type `P`, one of `I` and `T`, is.
     #[inline(always)]
     fn payload<P>(&self) -> *mut P {
+        const { assert!(size_of::<Variant<P>>() <= size_of::<Held<I, T>>()) };
         let offset = mem::offset_of!(Variant<P>, payload);
         self.held.get().cast::<u8>().wrapping_add(offset).cast::<P>()
     }

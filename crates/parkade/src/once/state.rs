@@ -26,7 +26,7 @@
 //! | O1 | NEW, POISONED -> RUNNING, PARKED as it was | `attempt` | Acquire | - | `once_failure` |
 //! | O2 | RUNNING -> NEW, POISONED, DONE | `try_end` | Release | the run | `once_race` |
 //! | O3 | any, unchanged | `is_done`, `phase`, `attempt` | Acquire | - | `once_race` |
-//! | O4 | RUNNING \| PARKED -> NEW, POISONED, DONE, PARKED as the queue is | `end` | Release | the run, bucket lock | `once_late` |
+//! | O4 | RUNNING \| PARKED -> NEW, POISONED, DONE, PARKED as the queue is | `end` | Release | the run, bucket lock | `once_late`, `once_starter` |
 //! | O5 | NEW, POISONED, RUNNING -> +PARKED | `try_prepare_park` | - | bucket lock | `once_race` |
 //! | O6 | PARKED as the queue is | `publish` | - | bucket lock | `once_timeout` |
 //!

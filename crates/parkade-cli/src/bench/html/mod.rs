@@ -313,7 +313,7 @@ fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary, looks:
         &chart::scatter(THROUGHPUT, FAIRNESS, &fairness),
     );
     match scenario.kind {
-        LockKind::Mutex => {
+        LockKind::Mutex | LockKind::Once | LockKind::OnceLock => {
             text.push_str(&waits("Waits", scenario, looks, |c| Some(&c.wait_quantiles)))
         }
         LockKind::Rwlock => {
