@@ -1,7 +1,8 @@
 //! Locks that are small, fast and bounded in how long anybody waits.
 //!
 //! [`Mutex`] for almost everything, [`RwLock`] for what is mostly read, [`FairMutex`] where order itself is
-//! the requirement, [`RecursiveRwLock`] where readers read again. They are [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
+//! the requirement, [`RecursiveRwLock`] where readers read again, and [`Condvar`] to wait with any of them. The locks are
+//! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
 //! `use`, and what accepts any `lock_api` lock accepts these.
 //!
 //! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
