@@ -74,6 +74,16 @@ pub enum Step {
     Park,
 }
 
+/// When threads take a lock in turns: one leaves it alone for a while, and the other does dozens of sections
+/// with the lock's line to itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turns {
+    /// Where most waits are over before the first poll.
+    WhereEasy,
+    /// Where a thread waits again and again, with little done in between.
+    WhereFrequent,
+}
+
 /// One thread's wait for one lock.
 #[derive(Debug)]
 pub struct Wait<S: Surroundings = Process> {
@@ -81,6 +91,7 @@ pub struct Wait<S: Surroundings = Process> {
     /// The lock's address; only a number here.
     key: usize,
     deadline: Option<Moment>,
+    turns: Turns,
     /// When it first queued.
     since: Option<Moment>,
     /// When it was first woken and had to compete.
@@ -114,14 +125,22 @@ impl<S: Surroundings> Wait<S> {
     /// As [`begin`](Wait::begin), for a waiter elsewhere than in this process: in a simulation.
     #[must_use]
     pub fn begin_in(surroundings: S, key: usize, deadline: Option<Moment>) -> Wait<S> {
-        Wait { surroundings, key, deadline, since: None, first_wake: None, polling: None }
+        let turns = Turns::WhereEasy;
+        Wait { surroundings, key, deadline, turns, since: None, first_wake: None, polling: None }
+    }
+
+    /// Takes turns where `turns` says; where it is easy is the default.
+    #[must_use]
+    pub fn taking(mut self, turns: Turns) -> Wait<S> {
+        self.turns = turns;
+        self
     }
 
     /// What to do before the next look at the lock.
     pub fn step(&mut self) -> Step {
-        let Wait { surroundings: around, key, deadline, polling, .. } = self;
+        let Wait { surroundings: around, key, deadline, turns, polling, .. } = self;
         polling
-            .get_or_insert_with(|| Polling::begin(around, *key, *deadline))
+            .get_or_insert_with(|| Polling::begin(around, *key, *deadline, *turns))
             .step(around, *key, *deadline)
     }
 
@@ -145,6 +164,10 @@ impl<S: Surroundings> Wait<S> {
         // To find the lock free on waking says nothing of its sections.
         if self.since.is_none() {
             self.surroundings.pace(|pace| pace.acquired(effort));
+        }
+        if self.turns == Turns::WhereFrequent {
+            let now = self.surroundings.now();
+            self.surroundings.pace(|pace| pace.waited_until(now));
         }
     }
 

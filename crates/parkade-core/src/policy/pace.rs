@@ -49,6 +49,8 @@ pub struct Pace {
     waits: Cell<u32>,
     /// The share of recent waits that were over before the first poll, in `EASY_ALL`ths.
     easy: Cell<u32>,
+    /// The end of its last wait, of those that ask for it.
+    waited_until_ns: Cell<u64>,
     /// Since when it has been running without yielding or sleeping, as far as the policy knows.
     runs_since_ns: Cell<u64>,
     /// The interval of yields that strangers have brought about; 0 without strangers.
@@ -74,6 +76,7 @@ impl Pace {
             polls: Cell::new(0),
             waits: Cell::new(0),
             easy: Cell::new(0),
+            waited_until_ns: Cell::new(0),
             runs_since_ns: Cell::new(0),
             strangers_ns: Cell::new(0),
             switches: Cell::new(0),
@@ -157,6 +160,16 @@ impl Pace {
     /// lock's line wanders more than it works, and threads do better to take it in turns.
     pub(super) fn takes_turns(&self) -> bool {
         self.easy.get() > TAKES_TURNS
+    }
+
+    /// A wait has ended.
+    pub(super) fn waited_until(&self, now: Moment) {
+        self.waited_until_ns.set(now.as_nanos());
+    }
+
+    /// Nanoseconds since then.
+    pub(super) fn since_wait(&self, now: Moment) -> u64 {
+        now.as_nanos().saturating_sub(self.waited_until_ns.get())
     }
 
     /// Whether the wait that begins is to try the largest budget.

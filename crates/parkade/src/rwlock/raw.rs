@@ -46,7 +46,7 @@ use crate::parked::Parked;
 use core::{cell::Cell, fmt};
 use parkade_core::{
     FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken,
-    policy::{self, Wait},
+    policy::{self, Turns, Wait},
 };
 
 /// What a woken thread is told.
@@ -99,9 +99,11 @@ struct Waiter {
 
 impl Waiter {
     fn new(lock: &Core, mode: Mode, deadline: Option<Moment>) -> Waiter {
+        // Where readers have slots they meet at the word by exception.
+        let turns = if lock.word.load().biased() { Turns::WhereEasy } else { Turns::WhereFrequent };
         Waiter {
             mode,
-            wait: Wait::begin(lock.key(), deadline),
+            wait: Wait::begin(lock.key(), deadline).taking(turns),
             standing: Standing::Newcomer,
             manners: Manners::of(mode),
             place: Place::Back,
