@@ -18,6 +18,24 @@ pub(crate) trait Lock {
     fn acquire_again(&self);
 }
 
+impl<L: Lock> Lock for &L {
+    fn destination(&self) -> Option<&dyn Destination> {
+        (**self).destination()
+    }
+
+    fn about_to_wait(&self) {
+        (**self).about_to_wait();
+    }
+
+    fn release_to_wait(&self) {
+        (**self).release_to_wait();
+    }
+
+    fn acquire_again(&self) {
+        (**self).acquire_again();
+    }
+}
+
 /// A lock whose queue takes over threads that wait for something else.
 ///
 /// Moving is one step under the bucket lock of [`key`](Destination::key): `receive`, then what the table does

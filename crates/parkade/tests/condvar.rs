@@ -237,7 +237,8 @@ fn a_deadline_counts_no_longer_once_notified<P: Place>() {
         wait_until(|| parked_on(&condvar).len() == 1 || Instant::now() >= deadline);
         let guard = place.hold();
         let notified = condvar.notify_all();
-        wait_until(|| Instant::now() > deadline);
+        // Long enough for it to see that its time is up, if it looks.
+        wait_until(|| Instant::now() > deadline + Duration::from_millis(50));
         drop(guard);
         // On a machine that was busy elsewhere for so long it may be zero; the two agree in any case.
         assert_eq!(waiting.join().unwrap(), notified == 0);
@@ -547,4 +548,34 @@ fn neighbours_in_memory_do_not_disturb_each_other() {
             assert_eq!(ended.recv().unwrap(), index);
         }
     });
+}
+
+/// A guard that owns its lock may be the only one who does.
+#[cfg(feature = "arc_lock")]
+#[test]
+fn guards_that_own_their_lock_wait() {
+    use std::sync::Arc;
+
+    let _watched = watched_test();
+    let changed = &Condvar::new();
+    let mut mutex = Arc::new(Mutex::new(1)).lock_arc();
+    let rw = Arc::new(RwLock::new(1));
+    assert!(changed.wait_for(&mut mutex, Duration::ZERO).timed_out());
+    assert!(changed.wait_for(&mut rw.write_arc(), Duration::ZERO).timed_out());
+    assert!(changed.wait_for(&mut rw.upgradable_read_arc(), Duration::ZERO).timed_out());
+    thread::scope(|scope| {
+        let mut guard = rw.read_arc();
+        let rw = Arc::downgrade(&rw);
+        scope.spawn(move || {
+            changed.wait_while(&mut guard, |value| *value == 1);
+            assert_eq!(*guard, 2);
+        });
+        wait_for_parked(changed, 1);
+        *rw.upgrade().expect("the guard owns it").write() = 2;
+        assert!(changed.notify_one());
+    });
+    *mutex += 1;
+    assert_eq!(*mutex, 2);
+    assert!(!rw.is_locked());
+    assert_eq!(Arc::strong_count(&rw), 1);
 }

@@ -302,3 +302,34 @@ fn fork_beside_a_wake() {
         }
     });
 }
+
+/// A thread that has the lock by two guards and waits with one of them cannot have that back while a writer waits for
+/// the other. Debug builds find that out, and there is no guard to unwind with.
+#[cfg(all(debug_assertions, not(feature = "send_guard")))]
+#[test]
+fn a_reader_that_would_deadlock_aborts() {
+    use parkade::{RwLock, prelude::*};
+
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let body = || {
+        let (lock, changed) = (RwLock::new(0), Condvar::new());
+        let outer = lock.read();
+        let mut inner = lock.read_recursive();
+        thread::scope(|scope| {
+            scope.spawn(|| drop(lock.write()));
+            wait_until(|| parked_on(&lock).len() == 1);
+            changed.wait_for(&mut inner, Duration::ZERO);
+            drop(outer);
+        });
+    };
+    match fork() {
+        Side::Child => child(body),
+        Side::Parent(pid) => {
+            let mut status = 0;
+            // SAFETY: `status` is ours, `pid` is our child, which ends by itself (`child`).
+            assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+            assert!(libc::WIFSIGNALED(status), "{status:#x}");
+            assert_eq!(libc::WTERMSIG(status), libc::SIGABRT);
+        }
+    }
+}

@@ -69,8 +69,9 @@ impl Condvar {
     /// Notifies the thread that has waited longest; whether there was one.
     ///
     /// Never blocks. A notification that finds nobody is not remembered. The notifying thread need not hold the lock
-    /// of those who wait, but if it has changed what they wait for without holding it, it may come between
-    /// their look and their wait.
+    /// of those who wait, but if it has changed what they wait for without holding it, so that they could look at
+    /// the same time, it may come between their look and their wait. (So changes for those who wait with a read
+    /// guard are made with a write guard.)
     ///
     /// ```
     /// assert!(!parkade::Condvar::new().notify_one());
@@ -94,7 +95,8 @@ impl Condvar {
 
     /// Waits for a notification, however long it takes.
     ///
-    /// Unlocks meanwhile, and has locked again when it returns.
+    /// Unlocks meanwhile, and has locked again when it returns. (What the thread has by other guards of the same lock it
+    /// keeps.)
     ///
     /// ```
     /// use parkade::{Condvar, FairMutex};

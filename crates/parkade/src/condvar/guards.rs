@@ -2,14 +2,18 @@
 
 use super::raw::{Ended, RawCondvar};
 use crate::{GuardMarker, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, requeue};
-use core::{cell::Cell, ptr};
+use core::{cell::Cell, convert::identity, ptr};
+#[cfg(feature = "arc_lock")]
+use lock_api::{
+    ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
+};
 use lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use parkade_core::{Moment, shim::AbortOnUnwind};
 
 /// A guard that a [`Condvar`](super::Condvar) can wait with.
 ///
 /// Those of [`Mutex`](crate::Mutex), [`FairMutex`](crate::FairMutex), [`RwLock`](crate::RwLock) and
-/// [`RecursiveRwLock`](crate::RecursiveRwLock), for reading, reading upgradably and writing. Not mapped ones: what they
+/// [`RecursiveRwLock`](crate::RecursiveRwLock), for reading, reading upgradably and writing, also those that own their lock (`arc_lock`). Not mapped ones: what they
 /// have been narrowed to may be gone after a wait.
 ///
 /// It is sealed: waiting takes more of a lock than its traits offer.
@@ -61,24 +65,40 @@ impl sealed::RawMutex for RawFairMutex {}
 impl sealed::RawRwLock for RawRwLock {}
 impl sealed::RawRwLock for RawRecursiveRwLock {}
 
-impl<R: sealed::RawMutex, T: ?Sized> WaitGuard for MutexGuard<'_, R, T> {}
+/// Guards whose state does not depend on the acquisition, so that the lock can be released and acquired behind their
+/// backs.
+macro_rules! stateless {
+    ($guard:ident<$($lifetime:lifetime,)? R, T>, $lock:ident, $raw:ident, $held:path, [$($view:tt)*]) => {
+        impl<R: sealed::$raw, T: ?Sized> WaitGuard for $guard<$($lifetime,)? R, T> {}
 
-impl<'a, R: sealed::RawMutex, T: ?Sized> Views<'a> for MutexGuard<'_, R, T> {
-    type View = &'a mut T;
+        impl<'a, R: sealed::$raw, T: ?Sized> Views<'a> for $guard<$($lifetime,)? R, T> {
+            type View = &'a $($view)* T;
 
-    fn view(&'a mut self) -> &'a mut T {
-        self
-    }
+            fn view(&'a mut self) -> &'a $($view)* T {
+                self
+            }
+        }
+
+        impl<R: sealed::$raw, T: ?Sized> sealed::Wait for $guard<$($lifetime,)? R, T> {
+            #[inline]
+            fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
+                // SAFETY: the guard is there to hold the lock, but nobody can use it while it does not.
+                let raw = unsafe { $guard::$lock(self).raw() };
+                condvar.wait(&$held(raw), deadline)
+            }
+        }
+    };
 }
 
-impl<R: sealed::RawMutex, T: ?Sized> sealed::Wait for MutexGuard<'_, R, T> {
-    #[inline]
-    fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
-        // SAFETY: the guard is there to hold the lock, but nobody can use it while it does not. The guards of our
-        // mutexes have no state that depends on the acquisition.
-        condvar.wait(unsafe { MutexGuard::mutex(self).raw() }, deadline)
-    }
-}
+stateless!(MutexGuard<'_, R, T>, mutex, RawMutex, identity, [mut]);
+stateless!(RwLockWriteGuard<'_, R, T>, rwlock, RawRwLock, Writing, [mut]);
+stateless!(RwLockUpgradableReadGuard<'_, R, T>, rwlock, RawRwLock, ReadingUpgradably, []);
+#[cfg(feature = "arc_lock")]
+stateless!(ArcMutexGuard<R, T>, mutex, RawMutex, identity, [mut]);
+#[cfg(feature = "arc_lock")]
+stateless!(ArcRwLockWriteGuard<R, T>, rwlock, RawRwLock, Writing, [mut]);
+#[cfg(feature = "arc_lock")]
+stateless!(ArcRwLockUpgradableReadGuard<R, T>, rwlock, RawRwLock, ReadingUpgradably, []);
 
 /// A lock held for writing.
 struct Writing<'a, R>(&'a R);
@@ -95,24 +115,6 @@ impl<R: sealed::RawRwLock> requeue::Lock for Writing<'_, R> {
 
     fn acquire_again(&self) {
         self.0.lock_exclusive();
-    }
-}
-
-impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockWriteGuard<'_, R, T> {}
-
-impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockWriteGuard<'_, R, T> {
-    type View = &'a mut T;
-
-    fn view(&'a mut self) -> &'a mut T {
-        self
-    }
-}
-
-impl<R: sealed::RawRwLock, T: ?Sized> sealed::Wait for RwLockWriteGuard<'_, R, T> {
-    fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
-        // SAFETY: as for mutexes.
-        let raw = unsafe { RwLockWriteGuard::rwlock(self).raw() };
-        condvar.wait(&Writing(raw), deadline)
     }
 }
 
@@ -134,31 +136,13 @@ impl<R: sealed::RawRwLock> requeue::Lock for ReadingUpgradably<'_, R> {
     }
 }
 
-impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockUpgradableReadGuard<'_, R, T> {}
-
-impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockUpgradableReadGuard<'_, R, T> {
-    type View = &'a T;
-
-    fn view(&'a mut self) -> &'a T {
-        self
-    }
-}
-
-impl<R: sealed::RawRwLock, T: ?Sized> sealed::Wait for RwLockUpgradableReadGuard<'_, R, T> {
-    fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
-        // SAFETY: as for mutexes.
-        let raw = unsafe { RwLockUpgradableReadGuard::rwlock(self).raw() };
-        condvar.wait(&ReadingUpgradably(raw), deadline)
-    }
-}
-
 /// A lock held for reading. How it is held is known to its guard alone, so that has to be dropped.
-struct Reading<'a, R: sealed::RawRwLock, T: ?Sized> {
-    lock: &'a lock_api::RwLock<R, T>,
-    guard: Cell<Option<RwLockReadGuard<'a, R, T>>>,
+struct Reading<G, F> {
+    guard: Cell<Option<G>>,
+    read: F,
 }
 
-impl<R: sealed::RawRwLock, T: ?Sized> requeue::Lock for Reading<'_, R, T> {
+impl<G, F: Fn() -> G> requeue::Lock for Reading<G, F> {
     fn destination(&self) -> Option<&dyn requeue::Destination> {
         None
     }
@@ -167,10 +151,29 @@ impl<R: sealed::RawRwLock, T: ?Sized> requeue::Lock for Reading<'_, R, T> {
         self.guard.set(None);
     }
 
-    #[track_caller]
     fn acquire_again(&self) {
-        self.guard.set(Some(self.lock.read()));
+        self.guard.set(Some((self.read)()));
     }
+}
+
+/// Waits with the guard that is in `place`, which is replaced by what `read` returns.
+fn wait_reading<G>(
+    place: &mut G,
+    read: impl Fn() -> G,
+    condvar: &RawCondvar,
+    deadline: Option<Moment>,
+) -> Ended {
+    // Until the guard is back in its place its owner must not drop it.
+    let no_unwind = AbortOnUnwind("reading again after waiting for a Condvar panicked");
+    // SAFETY: it is not used in its old place, nor dropped there, until it is written anew.
+    let guard = unsafe { ptr::read(place) };
+    let reading = Reading { guard: Cell::new(Some(guard)), read };
+    let ended = condvar.wait(&reading, deadline);
+    let guard = reading.guard.take().expect("acquired again");
+    // SAFETY: what is there has been moved out.
+    unsafe { ptr::write(place, guard) };
+    no_unwind.disarm();
+    ended
 }
 
 impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockReadGuard<'_, R, T> {}
@@ -184,19 +187,29 @@ impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockReadGuard<'_, R, T
 }
 
 impl<R: sealed::RawRwLock, T: ?Sized> sealed::Wait for RwLockReadGuard<'_, R, T> {
-    #[track_caller]
     fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
-        // Until the guard is back in its place its owner must not drop it.
-        let no_unwind = AbortOnUnwind("reading again after waiting for a Condvar panicked");
         let lock = RwLockReadGuard::rwlock(self);
-        // SAFETY: it is not used in its old place, nor dropped there, until it is written anew.
-        let guard = unsafe { ptr::read(self) };
-        let reading = Reading { lock, guard: Cell::new(Some(guard)) };
-        let ended = condvar.wait(&reading, deadline);
-        let guard = reading.guard.take().expect("acquired again");
-        // SAFETY: what is there has been moved out.
-        unsafe { ptr::write(self, guard) };
-        no_unwind.disarm();
-        ended
+        wait_reading(self, || lock.read(), condvar, deadline)
+    }
+}
+
+#[cfg(feature = "arc_lock")]
+impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for ArcRwLockReadGuard<R, T> {}
+
+#[cfg(feature = "arc_lock")]
+impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for ArcRwLockReadGuard<R, T> {
+    type View = &'a T;
+
+    fn view(&'a mut self) -> &'a T {
+        self
+    }
+}
+
+#[cfg(feature = "arc_lock")]
+impl<R: sealed::RawRwLock, T: ?Sized> sealed::Wait for ArcRwLockReadGuard<R, T> {
+    fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
+        // The guard may be its only owner.
+        let lock = std::sync::Arc::clone(ArcRwLockReadGuard::rwlock(self));
+        wait_reading(self, || lock.read_arc(), condvar, deadline)
     }
 }

@@ -5,7 +5,7 @@
 use super::raw::{Ended, RawCondvar};
 use crate::{
     RawFairMutex, RawMutex,
-    model::{Lock, Policy, Shared, explore},
+    model::{Lock, Policy, Shared, explore, explore_only},
     mutex::Waking,
     parked::Parked,
     requeue,
@@ -258,6 +258,45 @@ fn timeout_races_notification<L: Lock + requeue::Lock + Send + Sync>(policy: Pol
         meeting.shared.raw.release();
         waiter.join().unwrap();
         assert_eq!(notified.load(Relaxed) as usize, count);
+        meeting.check();
+    });
+}
+
+/// covers: V2, P1 P3 P5 M3 (the same, with another waiter before or behind it in both queues)
+#[test]
+fn model_condvar_timeout_of_one() {
+    timeout_of_one::<RawMutex>(Policy::Returns);
+}
+
+/// covers: V2, H3 H6 H7 H8
+#[test]
+fn model_condvar_timeout_of_one_fair() {
+    timeout_of_one::<RawFairMutex>(Policy::Stays);
+}
+
+fn timeout_of_one<L: Lock + requeue::Lock + Send + Sync>(policy: Policy) {
+    explore_only(1, policy, || {
+        let meeting = Meeting::<L>::new();
+        let notified = Arc::new(AtomicU32::new(0));
+        let timed = {
+            let notified = notified.clone();
+            spawn(&meeting, move |meeting| {
+                if meeting.wait_once(Some(Moment::NEVER)) == Ended::Notified {
+                    notified.fetch_add(1, Relaxed);
+                }
+            })
+        };
+        let waiter = {
+            let notified = notified.clone();
+            spawn(&meeting, move |meeting| {
+                notified.fetch_add(meeting.take_ticket(), Relaxed);
+            })
+        };
+        let mut count = 0;
+        meeting.issue_holding(1, |meeting| count = meeting.condvar.notify_everybody() as u32);
+        timed.join().unwrap();
+        waiter.join().unwrap();
+        assert_eq!(notified.load(Relaxed), count);
         meeting.check();
     });
 }

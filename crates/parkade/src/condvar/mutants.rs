@@ -198,6 +198,24 @@ fn time_out_in_the_queue_of_the_mutex() {
     });
 }
 
+/// Who is about to wait marks as fenced what another has announced, and not fenced yet. Then plain releases may begin
+/// again before that fence is over.
+#[test]
+#[ignore = "has to fail"]
+fn fence_for_another() {
+    explore(3, Policy::Returns, || {
+        let meeting = Mutexes::new();
+        let announcing = spawn(&meeting, |meeting| meeting.shared.raw.announce_and_leave());
+        let mutex = &meeting.shared.raw;
+        mutex.acquire();
+        let _ = mutex.word().announce();
+        mutex.word().fenced();
+        mutex.release();
+        announcing.join().unwrap();
+        meeting.check();
+    });
+}
+
 /// A notifier corrects the word after it has let go of the bucket lock.
 #[test]
 #[ignore = "has to fail"]

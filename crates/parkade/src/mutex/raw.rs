@@ -120,7 +120,7 @@ impl RawMutex {
 
     /// For models: a thread that gives up just after it announced itself.
     #[cfg(all(test, loom))]
-    pub(super) fn announce_and_leave(&self) {
+    pub(crate) fn announce_and_leave(&self) {
         self.announce();
     }
 

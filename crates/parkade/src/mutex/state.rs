@@ -31,12 +31,14 @@
 //! * `locked`: FREE -> HELD by anybody (M1), RESERVED -> HELD by the designated (M2), HELD -> FREE or
 //!   RESERVED by the holder (R0, R3). Exact.
 //! * `PARKED`: equals "the queue is not empty" whenever no bucket lock is held. Written only under
-//!   the bucket lock, always from the queue itself.
-//! * `WAKING`: set under the bucket lock by whoever takes a thread off the queue; cleared by that
+//!   the bucket lock, from the queue itself or as threads join it.
+//! * `WAKING`: set under the bucket lock by whoever takes a thread off the queue, or off that of a condition
+//!   variable when its waiters are moved here; cleared by that
 //!   thread alone: when it acquires (M3), parks again (P1) or gives up (under the bucket lock).
 //!   May be cleared late, after M1 or M2, by the thread that then holds the lock.
 //! * `CLAIM`: set by the designated thread (C1); cleared by the claimer: when it acquires (M3), or
-//!   leaves under the bucket lock. Survives its parking again.
+//!   leaves under the bucket lock. Survives its parking again, but not that a thread which was moved here, and
+//!   designated before the claimer was woken, acquires: then the claimer claims anew when it is up.
 //! * `NEEDS_WAKE`: written with every change of `PARKED` or `WAKING`, in the same step. Exact.
 //! * `SYMMETRIC`, `FENCED`: set by an announcer (A1, A2), or both at once by the holder (A4); cleared together by the holder, in one
 //!   compare-exchange that requires `FENCED` set and `NEEDS_WAKE` and `CLAIM` clear (A3).
