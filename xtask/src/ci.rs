@@ -95,8 +95,10 @@ fn test_all() -> Outcome {
     run_command(&mut cargo(["test", "--no-fail-fast", "--workspace", "--all-features"]))
 }
 
+/// The simulator has no features, and one run of it is enough.
 fn test_default() -> Outcome {
-    run_command(&mut cargo(["test", "--no-fail-fast", "--workspace"]))
+    let args = ["test", "--no-fail-fast", "--workspace", "--exclude", "parkade-sim"];
+    run_command(&mut cargo(args))
 }
 
 /// The tests of the crates whose behaviour depends on the platform. `--all-features` only where

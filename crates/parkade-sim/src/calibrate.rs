@@ -1,8 +1,9 @@
 //! Measures what things cost on the machine this runs on.
 //!
-//! Everything takes about a second. Other work on the machine only ever adds to a figure, so each is
+//! Everything takes about three seconds. Other work on the machine only ever adds to a figure, so each is
 //! the lower quartile of several short runs.
 
+mod placement;
 mod sys;
 
 use std::hint::{black_box, spin_loop};
@@ -32,7 +33,7 @@ pub enum CalibrateError {
 }
 
 /// The steps, for a progress bar.
-pub const STEPS: u64 = 10;
+pub const STEPS: u64 = 12;
 
 /// Short runs of which the lower quartile counts.
 const RUNS: usize = 16;
@@ -40,6 +41,10 @@ const RUNS: usize = 16;
 fn quantile(mut figures: Vec<f64>, part: f64) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get((figures.len() as f64 * part) as usize).copied().unwrap_or(0.0)
+}
+
+fn median(figures: Vec<f64>) -> f64 {
+    quantile(figures, 0.5)
 }
 
 fn quartile(figures: Vec<f64>) -> f64 {
@@ -111,6 +116,12 @@ pub fn calibrate(mut step: impl FnMut(&'static str)) -> Result<Machine, Calibrat
     let turn = turn(one)?;
     step("turns of two threads on a core");
 
+    let pull = placement::pull(one, two)?;
+    let pack_below = placement::pack_below(one, two)?;
+    step("places of threads");
+    let lets_go = lets_go(one, two, store)?;
+    step("looks at a busy lock");
+
     let count = cpus.len() as f64;
     let slice = 0.7e6 * (1.0 + count.min(8.0).log2().floor());
     let same = "not measured: as within a socket";
@@ -134,7 +145,7 @@ pub fn calibrate(mut step: impl FnMut(&'static str)) -> Result<Machine, Calibrat
             if settled < transfer / 4.0 { 1.0 } else { 0.0 },
             "whether a line that is not fought over costs a quarter of one that is",
         ),
-        look_ahead_ns: given(0.0, "not measured"),
+        lets_go_ns: measured(lets_go),
         request_part: given(0.5, "fitted: the way there and the way back"),
         share_service_ns: given(transfer / 5.0, "fitted: a fifth of a transfer"),
         pause_ns: measured(pause),
@@ -150,7 +161,7 @@ pub fn calibrate(mut step: impl FnMut(&'static str)) -> Result<Machine, Calibrat
         futex_bucket_ns: given(futex / 4.0, "fitted: a quarter of the call"),
         wake_busy_ns: measured(wake_busy),
         wake_idle_ns: measured(wakes.cost_idle),
-        pack_below: given(0.0, "not measured"),
+        pack_below: measured(pack_below),
         wake_latency_warm_ns: measured(wakes.latency_warm),
         wake_latency_cold_ns: measured(wakes.latency_cold),
         wake_latency_least: measured(wakes.least),
@@ -161,7 +172,10 @@ pub fn calibrate(mut step: impl FnMut(&'static str)) -> Result<Machine, Calibrat
         timer_late_ns: measured(late),
         slice_ns: given(slice, "Linux: 0.7 ms x (1 + log2 of at most 8 processors)"),
         tick_ns: measured(turn),
-        pull_ns: given(8e6, "not measured: as on epyc-2"),
+        pull_ns: match pull {
+            Some(pull) => measured(pull),
+            None => given(1e8, "no idle processor took a thread from a busy one in this time"),
+        },
     })
 }
 
@@ -247,6 +261,44 @@ fn settled(one: usize, two: usize) -> Result<f64, CalibrateError> {
     };
     // Half of the lines were written last by the writer itself.
     Ok(((many(0)? - many(LINES)?) * 2.0).max(0.0))
+}
+
+/// How long a line stays after a locked instruction. Two threads lock and unlock in turns as fast as they can; who
+/// finds the lock held looks every `pause`. Between an unlock and the next lock of the same thread there is about
+/// a store, and half of all requests arrive during an unlock: of them a look finds the lock free if the line goes
+/// within that time, and the model lets it go after up to twice `lets_go_ns`.
+fn lets_go(one: usize, two: usize, store: f64) -> Result<f64, CalibrateError> {
+    const OPERATIONS: u32 = 50_000;
+    let run = |_| {
+        let lock = Spaced::default();
+        let ready = AtomicU32::new(0);
+        let play = |cpu| {
+            sys::pin(cpu)?;
+            ready.fetch_add(1, Ordering::AcqRel);
+            while ready.load(Ordering::Acquire) < 2 {
+                spin_loop();
+            }
+            let (mut looks, mut free) = (0_u32, 0_u32);
+            let take = || lock.0.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed);
+            for _ in 0..OPERATIONS {
+                while take().is_err() {
+                    while lock.0.load(Ordering::Relaxed) != 0 {
+                        looks += 1;
+                        spin_loop();
+                    }
+                    free += 1;
+                }
+                lock.0.swap(0, Ordering::Release);
+            }
+            Ok((looks, free))
+        };
+        let ((looks, free), (others, freed)) = both(|| play(one), || play(two))?;
+        Ok(f64::from(free + freed) / f64::from(looks + others + free + freed).max(1.0))
+    };
+    // Where the two did not really run at the same time there were no looks.
+    let parts = (0..RUNS).map(run).collect::<Result<Vec<_>, CalibrateError>>()?;
+    let parts: Vec<f64> = parts.into_iter().filter(|part| *part > 0.0).collect();
+    Ok(store / (4.0 * median(parts).max(0.01)))
 }
 
 /// A word far from its neighbours.

@@ -9,7 +9,7 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use hdrhistogram::Histogram;
 
-use crate::line::{Access, Line, LineId};
+use crate::line::{Access, Answer, Line, LineId, Ticket};
 use crate::machine::Costs;
 use crate::outcome::{Outcome, Waits, histogram};
 use crate::protocol::{Action, Cx, Futex, Protocol, Report, Setup};
@@ -82,7 +82,7 @@ enum Next {
     Wake(Futex),
     Yield,
     /// Competes again for a line that was on its way to somebody else.
-    Retry(Action),
+    Retry(Action, Option<Ticket>),
     /// Keeps a core busy.
     Noise,
     /// Has done all its operations.
@@ -125,10 +125,6 @@ struct Thread {
     lock: usize,
     report: Report,
     waiting_since: Option<Ps>,
-    /// The line that it looked at last, with nothing but pauses since, and the pauses between the last two
-    /// looks.
-    looked_at: Option<LineId>,
-    gap: Option<Action>,
     /// Since when a store is in the store buffer, waiting for its line.
     storing_since: Option<Ps>,
     /// How long the last store has waited there. What follows was done meanwhile.
@@ -143,6 +139,9 @@ struct Thread {
 struct Bucket {
     sleepers: VecDeque<usize>,
     busy_until: Ps,
+    /// Whose cache has the line of its lock, and since when.
+    cache: usize,
+    used: Ps,
 }
 
 /// A simulation in progress.
@@ -200,8 +199,6 @@ impl Engine {
             lock: 0,
             report: Report::Done,
             waiting_since: None,
-            looked_at: None,
-            gap: None,
             storing_since: None,
             stored_for: 0,
             burst_began: 0,
@@ -532,7 +529,7 @@ impl Engine {
                 Some(due)
             }
             Next::Yield => self.yield_now(thread),
-            Next::Retry(action) => self.act(thread, action),
+            Next::Retry(action, ticket) => self.act(thread, action, ticket),
             Next::Noise => Some(self.now + self.costs.tick),
             Next::Nothing => unreachable!("an ended thread is not due"),
         }
@@ -653,7 +650,7 @@ impl Engine {
             let holder = self.holders[lock].take();
             assert_eq!(holder, Some(thread), "a thread gave up a lock that it does not hold");
         }
-        self.act(thread, action)
+        self.act(thread, action, None)
     }
 
     fn step(&mut self, thread: usize, report: Report) -> Option<Ps> {
@@ -663,47 +660,62 @@ impl Engine {
         self.call(thread, Call::Step)
     }
 
-    /// When the line of an action will have arrived where it is going, if it is to somebody else. All
-    /// who wait for it try again then, in random order: were it the order of arrival, threads would
-    /// fall into a pattern in which some never succeed.
-    fn line_is_busy(&mut self, cache: usize, action: Action) -> Option<Ps> {
-        let (LineId(line), access) = match action {
-            Action::Load(line) => (line, Access::Read),
-            Action::Modify(line) | Action::Store(line) => (line, Access::Write),
-            _ => return None,
-        };
-        let until =
-            self.lines[line as usize].contended_until(cache, access, self.now, &self.costs)?;
-        Some(until + self.rng.below(ARBITRATION))
+    /// Begins or goes on with an access to a line.
+    fn access(
+        &mut self,
+        thread: usize,
+        action: Action,
+        LineId(line): LineId,
+        access: Access,
+        ticket: Option<Ticket>,
+    ) -> Ps {
+        let cache = self.costs.cache(self.sched.entities[thread].cpu);
+        let line = &mut self.lines[line as usize];
+        let answer = line.ask(cache, access, ticket, self.now, &self.costs);
+        self.in_flight_until = self.in_flight_until.max(line.busy_until());
+        let this = &mut self.threads[thread];
+        match answer {
+            Answer::Done(due) => {
+                this.next = Next::Step;
+                if access == Access::Write {
+                    let since = this.storing_since.take().unwrap_or(self.now);
+                    this.stored_for = (due - since).saturating_sub(self.costs.store);
+                }
+                due
+            }
+            // All who wait compete in random order: were it the order of arrival, threads would fall into a
+            // pattern in which some never succeed.
+            Answer::Compete(at) => {
+                this.next = Next::Retry(action, None);
+                at + self.rng.below(ARBITRATION)
+            }
+            Answer::Travel(at, ticket) => {
+                this.next = Next::Retry(action, Some(ticket));
+                at
+            }
+        }
     }
 
     /// Begins an action; when it takes effect, if the thread still runs.
-    fn act(&mut self, thread: usize, action: Action) -> Option<Ps> {
-        let cache = self.costs.cache(self.sched.entities[thread].cpu);
-        if let Action::Store(_) = action {
-            self.threads[thread].storing_since.get_or_insert(self.now);
-        }
-        if let Some(until) = self.line_is_busy(cache, action) {
-            self.threads[thread].next = Next::Retry(action);
-            return Some(until);
+    fn act(&mut self, thread: usize, action: Action, ticket: Option<Ticket>) -> Option<Ps> {
+        match action {
+            Action::Load(line) => {
+                return Some(self.access(thread, action, line, Access::Read, ticket));
+            }
+            Action::Modify(line) => {
+                return Some(self.access(thread, action, line, Access::Modify, ticket));
+            }
+            Action::Store(line) => {
+                self.threads[thread].storing_since.get_or_insert(self.now);
+                return Some(self.access(thread, action, line, Access::Write, ticket));
+            }
+            _ => {}
         }
         let (now, costs) = (self.now, &self.costs);
         let mut next = Next::Step;
         let due = match action {
-            Action::Load(LineId(line))
-            | Action::Store(LineId(line))
-            | Action::Modify(LineId(line)) => {
-                let line = &mut self.lines[line as usize];
-                let due = match action {
-                    Action::Load(_) => line.load(cache, now, costs),
-                    Action::Store(_) => line.store(cache, now, costs),
-                    _ => line.modify(cache, now, costs),
-                };
-                self.in_flight_until = self.in_flight_until.max(line.busy_until());
-                if let Some(since) = self.threads[thread].storing_since.take() {
-                    self.threads[thread].stored_for = due - since - costs.store;
-                }
-                due
+            Action::Load(_) | Action::Store(_) | Action::Modify(_) => {
+                unreachable!("accesses to lines are elsewhere")
             }
             Action::Pause(count) => {
                 let part = 1.0 - PAUSE_SPREAD + 2.0 * PAUSE_SPREAD * self.rng.unit();
@@ -723,7 +735,7 @@ impl Engine {
             }
             Action::Wait(futex, until) => {
                 next = Next::Wait(futex, until);
-                self.futex_call(futex, self.costs.futex_wait)
+                self.futex_call(thread, futex, self.costs.futex_wait)
             }
             // With nobody there the kernel does not even lock the bucket.
             Action::Wake(futex) if self.buckets[futex.0 as usize].sleepers.is_empty() => {
@@ -731,43 +743,30 @@ impl Engine {
             }
             Action::Wake(futex) => {
                 next = Next::Wake(futex);
-                self.futex_call(futex, self.costs.futex)
+                self.futex_call(thread, futex, self.costs.futex)
             }
             Action::Acquired => return self.acquired(thread),
             Action::Released => return self.released(thread),
         };
-        self.look_ahead(thread, cache, action, due);
         self.threads[thread].next = next;
         Some(due)
     }
 
-    /// A poller's next look is executed early, if the gap before it, until `due`, is short and like the one
-    /// before: a core looks ahead in loops that it has learnt to predict.
-    fn look_ahead(&mut self, thread: usize, cache: usize, action: Action, due: Ps) {
-        let this = &mut self.threads[thread];
-        match (action, this.looked_at) {
-            (Action::Pause(_) | Action::PauseFor(_), Some(LineId(line))) => {
-                let again = this.gap.replace(action) == Some(action);
-                if again && due - self.now <= self.costs.look_ahead {
-                    self.lines[line as usize].watch(cache, due);
-                }
-            }
-            (Action::Load(line), looked_at) => {
-                if looked_at != Some(line) {
-                    this.gap = None;
-                }
-                this.looked_at = Some(line);
-            }
-            _ => (this.looked_at, this.gap) = (None, None),
-        }
-    }
-
-    fn futex_call(&mut self, futex: Futex, call: Ps) -> Ps {
+    /// A futex call locks the bucket at its end; the line of that lock comes from who locked it last.
+    fn futex_call(&mut self, thread: usize, futex: Futex, call: Ps) -> Ps {
+        let cache = self.costs.cache(self.sched.entities[thread].cpu);
         let held = self.costs.futex_bucket;
         let bucket = &mut self.buckets[futex.0 as usize];
         let begin = (self.now + call.saturating_sub(held)).max(bucket.busy_until);
-        bucket.busy_until = begin + held;
-        begin + held
+        let fetched = if bucket.cache == cache {
+            begin
+        } else {
+            let from = self.costs.socket_bit(bucket.cache);
+            begin + self.costs.transfer(from, cache, bucket.used, begin)
+        };
+        (bucket.cache, bucket.used) = (cache, fetched + held);
+        bucket.busy_until = fetched + held;
+        fetched + held
     }
 
     fn interrupt_others(&mut self, thread: usize) {
@@ -795,7 +794,8 @@ impl Engine {
             self.waits.saturating_record(ns);
         }
         self.threads[thread].next = Next::Leave;
-        self.spend(thread, role.inside)
+        let span = self.with_sampling(thread, role.inside);
+        self.spend(thread, span)
     }
 
     fn released(&mut self, thread: usize) -> Option<Ps> {
@@ -803,8 +803,21 @@ impl Engine {
         self.threads[thread].ops += 1;
         self.threads[thread].next = Next::Begin;
         let done = std::mem::take(&mut self.threads[thread].stored_for);
-        let over = self.spend(thread, role.outside)?;
+        let span = self.with_sampling(thread, role.outside);
+        let over = self.spend(thread, span)?;
         Some(over.saturating_sub(done).max(self.now))
+    }
+
+    /// The span with what the harness adds to some operations; in a stretch that nobody disturbs, to each its part.
+    fn with_sampling(&mut self, thread: usize, span: Span) -> Span {
+        let (Span::Const(work), Some((one_in, cost))) = (span, self.role(thread).sampled) else {
+            return span;
+        };
+        if !self.is_disturbed(thread) {
+            return Span::Const(work + cost / Ps::from(one_in));
+        }
+        let sampled = self.rng.below(one_in.into()) == 0;
+        Span::Const(if sampled { work + cost } else { work })
     }
 
     /// Whether lines were on their way to somebody since the thread's operation began.
@@ -826,6 +839,13 @@ impl Engine {
                 None
             }
         }
+    }
+
+    /// Operations so far of the threads that count.
+    #[must_use]
+    pub fn ops(&self) -> u64 {
+        let counted = |thread: &&Thread| thread.role.is_some_and(|role| role.counted);
+        self.threads.iter().filter(counted).map(|thread| thread.ops).sum()
     }
 
     /// The figures so far.

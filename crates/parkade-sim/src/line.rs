@@ -47,8 +47,29 @@ impl Caches {
 pub enum Access {
     /// Load.
     Read,
-    /// Change by a locked instruction.
+    /// Store.
     Write,
+    /// Change by a locked instruction, during which the line stays.
+    Modify,
+}
+
+/// How a request for a line goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// The access is done at that time.
+    Done(Ps),
+    /// The request competes again then with all that wait for the line.
+    Compete(Ps),
+    /// The request gets to who has the line at that time; ask again then.
+    Travel(Ps, Ticket),
+}
+
+/// A request that is on its way to who has the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    number: u64,
+    /// How long the line takes once it leaves.
+    rest: Ps,
 }
 
 /// Who may use a line.
@@ -79,14 +100,16 @@ pub struct Line {
     /// The copies there were before the last request, valid until it reaches them.
     before: Copies,
     leaves: Ps,
-    /// When the last request is served.
+    /// Until when it is on its way, or a request to it.
     busy_until: Ps,
-    /// When anybody used it last, and who.
+    /// In a common cache: until when a locked instruction keeps it.
+    locked_until: Ps,
+    /// How long after it a request that waits gets the line.
+    gap: Ps,
+    /// The last request's.
+    ticket: u64,
+    /// When anybody used it last.
     used: Ps,
-    user: usize,
-    /// Caches whose core executes its next look ahead of time, and until when: such a look is made again
-    /// as soon as the line is written.
-    watchers: Vec<(usize, Ps)>,
     rng: Rng,
 }
 
@@ -100,90 +123,78 @@ impl Line {
             before: copies,
             leaves: 0,
             busy_until: 0,
+            locked_until: 0,
+            gap: 0,
+            ticket: 0,
             used: 0,
-            user: 0,
-            watchers: Vec::new(),
             rng: Rng::new(seed),
         }
     }
 
-    /// Until when a request by `cache` has to compete with others that wait; `None` if it is served
-    /// at once.
-    #[must_use]
-    pub fn contended_until(
-        &self,
-        cache: usize,
-        access: Access,
-        now: Ps,
-        costs: &Costs,
-    ) -> Option<Ps> {
-        if self.busy_until <= now || (costs.one_cache && access == Access::Read) {
-            return None;
-        }
-        let of = |copies: &Copies| match access {
-            Access::Read => copies.holders.contains(cache),
-            Access::Write => copies.is_owned_by(cache) || self.is_for(cache, costs),
-        };
-        let has_it = of(&self.copies) || (now < self.leaves && of(&self.before));
-        (!has_it).then_some(self.busy_until)
-    }
-
-    /// When the last request for it is served.
+    /// Until when somebody waits for it or for its turn.
     #[must_use]
     pub fn busy_until(&self) -> Ps {
         self.busy_until
-    }
-
-    /// Whether `cache` may write what it read: hardware threads with a common cache fight over a line that
-    /// both use, but need not ask for it twice.
-    fn is_for(&self, cache: usize, costs: &Costs) -> bool {
-        costs.one_cache && self.user == cache && self.copies.holders.contains(cache)
-    }
-
-    /// The core of `cache` has looked, and until then it waits for its next look, which it executes ahead of
-    /// time.
-    pub fn watch(&mut self, cache: usize, until: Ps) {
-        self.watchers.retain(|(watcher, _)| *watcher != cache);
-        self.watchers.push((cache, until));
-    }
-
-    /// The line has been written by `cache` at `ready`: who watches it asks for it.
-    fn call_watchers(&mut self, cache: usize, ready: Ps, costs: &Costs) {
-        if self.watchers.is_empty() {
-            return;
-        }
-        let mut watchers = std::mem::take(&mut self.watchers);
-        watchers.retain(|(watcher, until)| *watcher != cache && ready < *until);
-        for (watcher, _) in &watchers {
-            self.fetch(*watcher, ready, costs);
-        }
-        self.watchers = watchers;
     }
 
     fn vary(&mut self, latency: Ps) -> Ps {
         (latency as f64 * (1.0 - SPREAD + 2.0 * SPREAD * self.rng.unit())) as Ps
     }
 
-    /// When a load by `cache` that begins at `now` has its value.
-    pub fn load(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
-        let ready = self.fetch(cache, now, costs);
+    /// `cache` wants to use the line at `now`. After [`Answer::Travel`] it asks again with the ticket.
+    pub fn ask(
+        &mut self,
+        cache: usize,
+        access: Access,
+        ticket: Option<Ticket>,
+        now: Ps,
+        costs: &Costs,
+    ) -> Answer {
+        if costs.one_cache {
+            return self.ask_in_common_cache(cache, access, ticket, now, costs);
+        }
+        if self.must_compete(cache, access, now) {
+            return Answer::Compete(self.busy_until);
+        }
+        let ready = match access {
+            Access::Read => self.fetch(cache, now, costs),
+            Access::Write | Access::Modify => self.own(cache, now, costs),
+        };
+        Answer::Done(self.access(access, ready, costs))
+    }
+
+    /// When an access is done that has the line at `ready`.
+    fn access(&mut self, access: Access, ready: Ps, costs: &Costs) -> Ps {
         self.used = self.used.max(ready);
-        ready + costs.load
+        match access {
+            Access::Read => ready + costs.load,
+            Access::Write => ready + costs.store,
+            Access::Modify => {
+                self.locked_until = self.locked_until.max(ready + costs.rmw);
+                ready + costs.rmw
+            }
+        }
+    }
+
+    // Caches of their own.
+
+    /// Whether a request by `cache` has to compete with others that wait.
+    fn must_compete(&self, cache: usize, access: Access, now: Ps) -> bool {
+        if self.busy_until <= now {
+            return false;
+        }
+        let of = |copies: &Copies| match access {
+            Access::Read => copies.holders.contains(cache),
+            Access::Write | Access::Modify => copies.is_owned_by(cache),
+        };
+        !(of(&self.copies) || (now < self.leaves && of(&self.before)))
     }
 
     /// When `cache` has a copy.
     fn fetch(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
-        if costs.one_cache {
-            // It is here; but the other one may no longer write it as if it were alone.
-            self.user = cache;
-            self.copies.shared |= self.copies.writer != cache;
-            self.copies.holders.insert(cache);
-            return now;
-        }
         if now < self.leaves && self.before.holders.contains(cache) {
             return now;
         }
-        self.user = cache;
         if self.copies.holders.contains(cache) {
             // The copy may still be on its way, if a store has asked for it.
             let here = if self.copies.is_owned_by(cache) { self.busy_until } else { now };
@@ -205,56 +216,79 @@ impl Line {
         begin + latency
     }
 
-    /// When a read-modify-write by `cache` that begins at `now` is done.
-    pub fn modify(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
-        self.own(cache, now, costs) + costs.rmw
-    }
-
-    /// When others can see a store by `cache` that asks for the line at `now`.
-    pub fn store(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
-        self.own(cache, now, costs) + costs.store
-    }
-
-    fn use_until(&mut self, cache: usize, ready: Ps) {
-        self.used = self.used.max(ready);
-        self.user = cache;
-    }
-
     /// When `cache` may write.
     fn own(&mut self, cache: usize, now: Ps, costs: &Costs) -> Ps {
         if now < self.leaves && self.before.is_owned_by(cache) {
-            self.used = self.used.max(now);
             return now;
         }
         let begin = now.max(self.busy_until);
         if self.copies.is_owned_by(cache) {
-            self.use_until(cache, begin);
-            return begin;
-        }
-        let socket = costs.socket_bit(cache);
-        if self.is_for(cache, costs) {
-            self.copies = Copies::only(cache, socket);
-            self.use_until(cache, begin);
-            self.call_watchers(cache, begin, costs);
             return begin;
         }
         // To write a shared line is to invalidate the other copies, wherever they are.
         let latency = self.vary(costs.transfer(self.copies.sockets, cache, self.used, now));
         self.before = self.copies;
         self.leaves = begin + (latency as f64 * costs.reach) as Ps;
-        self.copies = Copies::only(cache, socket);
-        let ready = begin + latency;
-        self.busy_until = ready;
-        self.use_until(cache, ready);
-        self.call_watchers(cache, ready, costs);
-        ready
+        self.copies = Copies::only(cache, costs.socket_bit(cache));
+        self.busy_until = begin + latency;
+        self.busy_until
+    }
+
+    // Hardware threads with a common cache, which a hypervisor may show as cores.
+
+    /// There are no copies: whoever uses the line, to read or to write, has it. Who has it keeps it during a
+    /// locked instruction, and during the next one if that follows at once, so that a poller hardly ever finds
+    /// a lock free that is locked again at once.
+    fn ask_in_common_cache(
+        &mut self,
+        cache: usize,
+        access: Access,
+        ticket: Option<Ticket>,
+        now: Ps,
+        costs: &Costs,
+    ) -> Answer {
+        if let Some(ticket) = ticket.filter(|ticket| ticket.number == self.ticket) {
+            return self.arrived(cache, access, ticket, now, costs);
+        }
+        if self.copies.is_owned_by(cache) {
+            return Answer::Done(self.access(access, now, costs));
+        }
+        if self.busy_until > now {
+            return Answer::Compete(self.busy_until);
+        }
+        let latency = self.vary(costs.transfer(self.copies.sockets, cache, self.used, now));
+        let way = (latency as f64 * costs.reach) as Ps;
+        self.busy_until = now + latency;
+        self.ticket += 1;
+        Answer::Travel(now + way, Ticket { number: self.ticket, rest: latency - way })
+    }
+
+    /// The request is where the line is.
+    fn arrived(
+        &mut self,
+        cache: usize,
+        access: Access,
+        ticket: Ticket,
+        now: Ps,
+        costs: &Costs,
+    ) -> Answer {
+        if now < self.locked_until + self.gap {
+            self.gap = self.rng.below(2 * costs.lets_go.max(1));
+            let leaves = self.locked_until.max(now) + self.gap;
+            self.busy_until = leaves + ticket.rest;
+            return Answer::Travel(leaves, ticket);
+        }
+        self.ticket += 1;
+        self.busy_until = now + ticket.rest;
+        self.copies = Copies::only(cache, costs.socket_bit(cache));
+        Answer::Done(self.access(access, self.busy_until, costs))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Line;
-    use crate::machine::Machine;
+    use super::{Access, Answer, Line};
+    use crate::machine::{Costs, Machine};
     use crate::time::Ps;
 
     /// Transfers vary; the rest must be exact.
@@ -262,31 +296,72 @@ mod tests {
         time.abs_diff(expected) <= expected / 3
     }
 
+    /// When an access is done that nobody disturbs.
+    fn done(line: &mut Line, cache: usize, access: Access, now: Ps, costs: &Costs) -> Ps {
+        let (mut at, mut ticket) = (now, None);
+        loop {
+            match line.ask(cache, access, ticket, at, costs) {
+                Answer::Done(at) => return at,
+                Answer::Compete(again) => (at, ticket) = (again, None),
+                Answer::Travel(again, mine) => (at, ticket) = (again, Some(mine)),
+            }
+        }
+    }
+
     #[test]
     fn an_owner_writes_cheaply_and_others_fetch() {
         let costs = Machine::stored("i9-10980xe").unwrap().costs();
         let mut line = Line::new(1);
-        assert_eq!(line.modify(0, 0, &costs), costs.rmw);
+        assert_eq!(done(&mut line, 0, Access::Modify, 0, &costs), costs.rmw);
         let begin = 1000;
-        let fetched = line.modify(1, begin, &costs) - begin - costs.rmw;
+        let fetched = done(&mut line, 1, Access::Modify, begin, &costs) - begin - costs.rmw;
         assert!(about(fetched, costs.near), "{fetched}");
         // The request has not reached cache 0 yet.
-        assert_eq!(line.modify(0, begin + 1, &costs), begin + 1 + costs.rmw);
+        let again = line.ask(0, Access::Modify, None, begin + 1, &costs);
+        assert_eq!(again, Answer::Done(begin + 1 + costs.rmw));
         // Now it has, and cache 0 must fetch the line back once it has arrived there.
-        let back = line.modify(0, begin + fetched / 2, &costs) - begin - fetched - costs.rmw;
+        let half = begin + fetched / 2 + fetched / 4;
+        let back = done(&mut line, 0, Access::Modify, half, &costs) - begin - fetched - costs.rmw;
         assert!(about(back, costs.near), "{back}");
+    }
+
+    #[test]
+    fn in_a_common_cache_a_line_stays_during_locked_instructions_that_follow_each_other() {
+        let costs = Machine::stored("epyc-2").unwrap().costs();
+        let mut line = Line::new(1);
+        let Answer::Travel(there, ticket) = line.ask(1, Access::Read, None, 0, &costs) else {
+            panic!("cache 0 has the line")
+        };
+        let first = done(&mut line, 0, Access::Modify, there - 1, &costs);
+        let Answer::Travel(again, _) = line.ask(1, Access::Read, Some(ticket), there, &costs)
+        else {
+            panic!("a locked instruction is in progress")
+        };
+        assert!((first..=first + 2 * costs.lets_go).contains(&again), "{again}");
+        let second = done(&mut line, 0, Access::Modify, first, &costs);
+        let Answer::Travel(again, _) = line.ask(1, Access::Read, Some(ticket), again, &costs)
+        else {
+            panic!("another one is in progress")
+        };
+        assert!(again >= second);
+        let got = line.ask(1, Access::Read, Some(ticket), again, &costs);
+        assert_eq!(got, Answer::Done(line.busy_until() + costs.load));
+        // Who has read it may write it.
+        let write = line.ask(1, Access::Modify, None, line.busy_until(), &costs);
+        assert_eq!(write, Answer::Done(line.busy_until() + costs.rmw));
     }
 
     #[test]
     fn readers_of_a_written_line_queue() {
         let costs = Machine::stored("i9-10980xe").unwrap().costs();
         let mut line = Line::new(1);
-        let served: Vec<_> = (1..10).map(|cache| line.load(cache, 0, &costs)).collect();
+        let served: Vec<_> =
+            (1..10).map(|cache| done(&mut line, cache, Access::Read, 0, &costs)).collect();
         assert!(about(served[0], costs.near));
         assert!(about(served[8], 2 * costs.near + 7 * costs.share_service));
         // Reading again is free, writing is not.
         let later = 10 * served[8];
-        assert_eq!(line.load(3, later, &costs), later + costs.load);
-        assert!(line.modify(3, later, &costs) > later + costs.near / 2);
+        assert_eq!(done(&mut line, 3, Access::Read, later, &costs), later + costs.load);
+        assert!(done(&mut line, 3, Access::Modify, later, &costs) > later + costs.near / 2);
     }
 }

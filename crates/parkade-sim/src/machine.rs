@@ -72,9 +72,9 @@ machine! {
     settle_ns,
     /// 1 if the cores are hardware threads with a common cache: who used a line last may write it.
     one_cache,
-    /// How long a gap between two looks at a line may be for the core to execute the second one ahead of
-    /// time, so that it asks for the line again as soon as that is written.
-    look_ahead_ns,
+    /// In a common cache: how long after a locked instruction another thread gets the line, on average, unless
+    /// the next one begins before.
+    lets_go_ns,
     /// Part of a transfer that passes before the request reaches the core that has the line.
     request_part,
     /// How long a line that is shared already is occupied by serving one more reader.
@@ -252,7 +252,7 @@ impl Machine {
             settled: of(&self.transfer_settled_ns),
             settle: of(&self.settle_ns),
             one_cache: self.one_cache.value != 0.0,
-            look_ahead: of(&self.look_ahead_ns),
+            lets_go: of(&self.lets_go_ns),
             reach: self.request_part.value.clamp(0.0, 1.0),
             share_service: of(&self.share_service_ns),
             pause: of(&self.pause_ns),
@@ -305,7 +305,7 @@ pub struct Costs {
     pub settled: Ps,
     pub settle: Ps,
     pub one_cache: bool,
-    pub look_ahead: Ps,
+    pub lets_go: Ps,
     pub reach: f64,
     pub share_service: Ps,
     pub pause: Ps,

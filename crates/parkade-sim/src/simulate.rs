@@ -33,14 +33,19 @@ pub struct Run<'a> {
 /// Simulates it.
 #[must_use]
 pub fn simulate(run: &Run<'_>) -> Outcome {
+    let mut engine = prepare(run);
+    let time = run.scenario.round_time(run.time);
+    engine.run_until(time.as_nanos() as u64 * NS);
+    engine.outcome()
+}
+
+/// The run before anything has happened.
+pub(crate) fn prepare(run: &Run<'_>) -> Engine {
     let costs = run.machine.costs();
     let workload = Workload {
         ops_per_thread: run.ops_per_thread,
         noise: run.noise,
         ..Workload::of(run.scenario, &costs)
     };
-    let mut engine = Engine::new(costs, &workload, run.seed, |setup| run.lock.build(setup));
-    let time = run.scenario.round_time(run.time);
-    engine.run_until(time.as_nanos() as u64 * NS);
-    engine.outcome()
+    Engine::new(costs, &workload, run.seed, |setup| run.lock.build(setup))
 }

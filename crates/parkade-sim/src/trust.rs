@@ -1,5 +1,7 @@
 //! What the simulator is held to: what was measured, and what others published.
 
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +15,8 @@ use crate::machine::Machine;
 use crate::outcome::Outcome;
 use crate::protocol::LockId;
 use crate::rng::Rng;
-use crate::simulate::{Run, simulate};
+use crate::simulate::{Run, prepare, simulate};
+use crate::time::{MS, Ps};
 
 /// A cell of a measurement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,54 +144,182 @@ fn normalised(figures: &[f64]) -> Vec<f64> {
     parts
 }
 
-/// How long to simulate for a throughput: as long as was measured, or so long that more changes little.
-#[must_use]
-pub fn enough(scenario: &Scenario) -> Duration {
-    Duration::from_millis(match scenario.shape {
-        Shape::SleepInside { .. } => 400,
-        Shape::Hog { .. } | Shape::Burst { .. } => 250,
-        Shape::Steps { inside, .. } if inside >= 2000 => 250,
-        _ => 120,
-    })
+/// How much of a scenario is simulated for a throughput.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    /// What comes before does not count: convoys need a while to form.
+    warm_up: Ps,
+    /// For how long at least.
+    least: Ps,
+    /// For how long at most: as long as was measured.
+    most: Ps,
+    /// Between the two it ends with that many operations.
+    ops: u64,
 }
 
-/// Simulates the measured scenarios with several threads and compares.
+impl Extent {
+    fn of(scenario: &Scenario) -> Extent {
+        let of = |warm_up, least, most| Extent {
+            warm_up: warm_up * MS,
+            least: least * MS,
+            most: most * MS,
+            ops: 200_000,
+        };
+        match scenario.shape {
+            // Whole periods.
+            Shape::Burst { on, off } => {
+                let period = (on + off).as_millis() as Ps;
+                of(period, 2 * period, 2 * period)
+            }
+            // A few dozen of the hog's sections.
+            Shape::Hog { .. } => of(20, 100, 230),
+            _ => of(20, 10, 230),
+        }
+    }
+}
+
+/// Operations per second once the threads have settled.
+fn rate(run: &Run<'_>) -> f64 {
+    let Extent { warm_up, least, most, ops } = Extent::of(run.scenario);
+    let mut engine = prepare(run);
+    engine.run_until(warm_up);
+    let before = engine.ops();
+    let mut passed = 0;
+    while passed < least || (passed < most && engine.ops() - before < ops) {
+        passed += MS;
+        engine.run_until(warm_up + passed);
+    }
+    (engine.ops() - before) as f64 * 1e12 / passed as f64
+}
+
+/// Simulates the measured scenarios with several threads on all processors at hand, and compares.
+///
+/// # Panics
+///
+/// If a simulation does.
 pub fn compare(
     measured: &Measured,
     machine: &Machine,
     seed: u64,
-    mut step: impl FnMut(&str),
+    step: impl Fn(&str) + Sync,
 ) -> Vec<Comparison> {
-    let judged = scenario::catalogue(LockKind::Mutex)
+    let judged: Vec<_> = scenario::catalogue(LockKind::Mutex)
         .into_iter()
-        .filter(|scenario| scenario.role != Role::Cost && scenario.threads > 1);
-    let mut all = Vec::new();
-    for scenario in judged {
-        step(&scenario.name);
-        let time = enough(&scenario);
-        let rates = &|lock: LockId| {
-            let cell = measured.cell(&scenario.name, lock)?;
-            let run = Run {
-                machine,
-                scenario: &scenario,
-                lock,
-                seed,
-                time,
-                ops_per_thread: None,
-                noise: 0,
-            };
-            Some((cell.ops_per_sec(), simulate(&run).ops_per_sec()))
-        };
-        let rates: Option<Vec<_>> = thread::scope(|scope| {
-            let runs: Vec<_> =
-                RIVALS.iter().map(|&lock| scope.spawn(move || rates(lock))).collect();
-            runs.into_iter().map(|run| run.join().expect("simulations do not panic")).collect()
-        });
-        let Some(rates) = rates else { continue };
-        let (measured, simulated) = rates.into_iter().unzip();
-        all.push(Comparison { scenario: scenario.name.into_owned(), measured, simulated });
+        .filter(|scenario| scenario.role != Role::Cost && scenario.threads > 1)
+        .filter(|scenario| RIVALS.iter().all(|&lock| measured.cell(&scenario.name, lock).is_some()))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(scenario) = judged.get(index / RIVALS.len()) else { return done };
+            let lock = RIVALS[index % RIVALS.len()];
+            if index.is_multiple_of(RIVALS.len()) {
+                step(&scenario.name);
+            }
+            let time = Duration::ZERO;
+            let run = Run { machine, scenario, lock, seed, time, ops_per_thread: None, noise: 0 };
+            done.push((index, rate(&run)));
+        }
+    };
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
+    let mut simulated: Vec<(usize, f64)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|w| w.join().expect("simulations do not panic")).collect()
+    });
+    simulated.sort_by_key(|(index, _)| *index);
+    let of = |(scenario, rates): (&Scenario, &[(usize, f64)])| {
+        let cell = |lock| measured.cell(&scenario.name, lock).map_or(0.0, Cell::ops_per_sec);
+        Comparison {
+            scenario: scenario.name.to_string(),
+            measured: RIVALS.iter().map(|&lock| cell(lock)).collect(),
+            simulated: rates.iter().map(|(_, rate)| *rate).collect(),
+        }
+    };
+    judged.iter().zip(simulated.chunks(RIVALS.len())).map(of).collect()
+}
+
+/// Of the pairs of rivals that the measurement tells apart, within the scenarios, how the simulation ranks
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pairs {
+    /// As measured.
+    pub right: usize,
+    /// The other way round.
+    pub wrong: usize,
+    /// They are within [`NOISE`] of each other.
+    pub tied: usize,
+}
+
+impl Pairs {
+    /// Somers' D: 1 if all are right, 0 if as many are right as wrong; who ties in the simulation is neither.
+    #[must_use]
+    pub fn somers_d(self) -> f64 {
+        let all = self.right + self.wrong + self.tied;
+        (self.right as f64 - self.wrong as f64) / all.max(1) as f64
     }
-    all
+}
+
+/// Judges pair by pair. The measurement decides a pair if the interquartile range of the ratio of the two,
+/// round by round, lies on one side of 1.
+#[must_use]
+pub fn pairs(measured: &Measured, comparisons: &[Comparison], rivals: &[LockId]) -> Pairs {
+    let mut pairs = Pairs::default();
+    for comparison in comparisons {
+        let of = |lock: LockId| {
+            let simulated = RIVALS.iter().zip(&comparison.simulated);
+            let simulated = simulated.filter(|(rival, _)| **rival == lock).map(|(_, rate)| *rate);
+            measured.cell(&comparison.scenario, lock).zip(simulated.max_by(f64::total_cmp))
+        };
+        let known: Vec<_> = rivals.iter().filter_map(|&lock| of(lock)).collect();
+        for (at, (one, simulated_one)) in known.iter().enumerate() {
+            for (two, simulated_two) in &known[at + 1..] {
+                let ratios = one.rounds.iter().zip(&two.rounds).map(|(a, b)| a / b);
+                let Some(sign) = decided(ratios.collect()) else { continue };
+                let simulated = sign * (simulated_one / simulated_two).ln();
+                *if simulated.abs() < -(1.0 - NOISE).ln() {
+                    &mut pairs.tied
+                } else if simulated > 0.0 {
+                    &mut pairs.right
+                } else {
+                    &mut pairs.wrong
+                } += 1;
+            }
+        }
+    }
+    pairs
+}
+
+/// 1 if the middle half of the ratios is above 1, -1 if it is below.
+fn decided(mut ratios: Vec<f64>) -> Option<f64> {
+    ratios.sort_by(f64::total_cmp);
+    let low = *ratios.get(ratios.len() / 4)?;
+    let high = *ratios.get(ratios.len() - 1 - ratios.len() / 4)?;
+    if low > 1.0 {
+        Some(1.0)
+    } else if high < 1.0 {
+        Some(-1.0)
+    } else {
+        None
+    }
+}
+
+/// The rank correlation over all pairs of scenario and rival, of the parts of the best as they are: any
+/// difference counts.
+#[must_use]
+pub fn overall_raw(comparisons: &[Comparison], rivals: &[LockId]) -> Option<f64> {
+    let parts = |of: fn(&Comparison) -> &[f64]| -> Vec<f64> {
+        let each = |comparison| {
+            let all = RIVALS.iter().zip(of(comparison));
+            let some = all.filter(|(rival, _)| rivals.contains(rival)).map(|(_, figure)| *figure);
+            let some: Vec<f64> = some.collect();
+            let best = some.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+            some.into_iter().map(move |figure| figure / best)
+        };
+        comparisons.iter().flat_map(each).collect()
+    };
+    spearman(&parts(|c| &c.measured), &parts(|c| &c.simulated))
 }
 
 /// The rank correlation over all pairs of scenario and rival.
@@ -242,7 +373,12 @@ pub fn repeatability(
 }
 
 /// The middle one, or the mean of the two in the middle.
-fn median(mut of: Vec<f64>) -> f64 {
+///
+/// # Panics
+///
+/// If there is none.
+#[must_use]
+pub fn median(mut of: Vec<f64>) -> f64 {
     of.sort_by(f64::total_cmp);
     let middle = of.len() / 2;
     if of.len() % 2 == 1 { of[middle] } else { f64::midpoint(of[middle - 1], of[middle]) }

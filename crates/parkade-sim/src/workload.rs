@@ -45,6 +45,8 @@ pub struct Role {
     pub inside: Span,
     /// Between two operations.
     pub outside: Span,
+    /// What one operation in so many costs more, once inside and once outside: the harness times it.
+    pub sampled: Option<(u32, Ps)>,
     /// Its rests.
     pub bursts: Option<Bursts>,
     /// Whether its operations count (a hog's do not).
@@ -82,12 +84,17 @@ impl Workload {
         // The increment itself is hidden behind the locked instructions.
         let (inside_too, book) = match scenario.sampling() {
             Sampling::Off => (0, 0),
-            Sampling::OneIn(n) => (0, costs.bookkeeping + 2 * costs.counter / Ps::from(n)),
+            Sampling::OneIn(_) => (0, costs.bookkeeping),
             Sampling::Every => (costs.counter, costs.bookkeeping + costs.counter),
+        };
+        let sampled = match scenario.sampling() {
+            Sampling::OneIn(n) => Some((n, costs.counter)),
+            Sampling::Off | Sampling::Every => None,
         };
         let role = |inside, outside| Role {
             inside,
             outside: Span::Const(outside + book),
+            sampled,
             bursts: None,
             counted: true,
         };

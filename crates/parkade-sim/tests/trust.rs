@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use parkade_bench::scenario::{self, Scenario};
+use parkade_bench::suites::parking_lot::{Crew, Knobs, scenarios};
 use parkade_sim::trust::{self, Bench, CLOSE_RIVALS, Measured, RIVALS};
 use parkade_sim::{LockId, Machine, Outcome, Run, simulate};
 
@@ -87,7 +88,7 @@ fn rivals_rank_as_measured() {
     let measured = Measured::stored();
     let comparisons = trust::compare(&measured, &machine, 1, |_| ());
     assert_eq!(comparisons.len(), 18);
-    // docs/scaling.md: 0.80 with this seed, 0.71 with another; the aim is 0.8 with all.
+    // docs/scaling.md has the figures of five seeds and says what they are worth; the aim is 0.8.
     let all = trust::overall(&comparisons, RIVALS).unwrap();
     assert!(all >= 0.65, "{all}");
     let close = trust::overall(&comparisons, CLOSE_RIVALS).unwrap();
@@ -95,6 +96,8 @@ fn rivals_rank_as_measured() {
         (0.2..0.6).contains(&close),
         "{close}: docs/scaling.md says that it does not tell them"
     );
+    let pairs = trust::pairs(&measured, &comparisons, RIVALS);
+    assert!(pairs.somers_d() >= 0.5, "{pairs:?}");
     // What the measurement itself can decide.
     let repeated = trust::repeatability(&measured, &comparisons, RIVALS, 1);
     assert!((0.95..0.99).contains(&repeated), "{repeated}");
@@ -103,6 +106,33 @@ fn rivals_rank_as_measured() {
     for comparison in comparisons.iter().filter(|c| c.scenario.starts_with("short-")) {
         let correlation = comparison.correlation(RIVALS).unwrap();
         assert!(correlation >= 0.6, "{comparison:?}");
+    }
+}
+
+/// The smallest the documented bound can be: the fair interval for each thread in line, with sections, polling
+/// and the scheduler taking no time.
+#[test]
+fn the_longest_wait_is_bounded_and_throughput_does_not_collapse() {
+    const FAIR_INTERVAL_NS: u64 = 500_000;
+    let named = |threads| {
+        let crews = vec![Crew::Alike(threads)];
+        let knobs = Knobs { crews, inside: vec![5], outside: vec![5] };
+        scenarios(&knobs).remove(0)
+    };
+    let machine = Machine::stored("i9-10980xe").unwrap();
+    for threads in [18, 128] {
+        let mut least = f64::INFINITY;
+        for cores in [4, 16, 128] {
+            let machine = machine.with_cores(cores).unwrap();
+            // Longer than the bound, or no wait could break it.
+            let outcome = run(&machine, &named(threads), LockId::Parkade, 1, 80);
+            let bound = u64::from(threads - 1) * FAIR_INTERVAL_NS;
+            assert!(outcome.waits.max_ns < bound, "{cores} {threads} {outcome:?}");
+            // More cores may cost something, once; then no more.
+            let rate = outcome.ops_per_sec();
+            assert!(!least.is_finite() || rate > 0.6 * least, "{cores} {threads} {rate}");
+            least = least.min(rate);
+        }
     }
 }
 
@@ -115,9 +145,7 @@ fn published_figures_come_out_within_a_factor_of_two() {
             outside.push((published.source, published.lock, published.threads));
         }
     }
-    // docs/scaling.md names them.
-    let known = [("parking_lot #418", LockId::Std, 32)];
-    assert!(outside.iter().all(|figure| known.contains(figure)), "{outside:?}");
+    assert_eq!(outside, []);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::parse;
 
 /// Simulates locks on machines that are not at hand
 ///
-/// Without --machine it measures what things cost on this machine first, which takes about a second.
+/// Without --machine it measures what things cost on this machine first, which takes some seconds and wants a quiet machine.
 /// What it prints is a simulation; docs/scaling.md says how far it can be trusted.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -65,7 +65,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
 
-    /// Compare with what was measured and published, and stop
+    /// Compare five seeds with what was measured and published, and stop: the tables of docs/scaling.md
     #[arg(long)]
     pub(crate) trust: bool,
 

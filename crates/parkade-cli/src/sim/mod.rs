@@ -106,21 +106,29 @@ fn calibrated() -> Result<Machine> {
     machine.context("cannot measure this machine (or name a stored one with --machine)")
 }
 
+/// Seeds of which `--trust` shows the median.
+const SEEDS: u64 = 5;
+
 fn show_trust(seed: u64) -> Result<()> {
     let machine = Machine::stored("epyc-2")?;
-    let bar = progress(18);
+    let bar = progress(18 * SEEDS);
     let measured = trust::Measured::stored();
-    let comparisons = trust::compare(&measured, &machine, seed, |scenario| {
-        bar.set_message(scenario.to_owned());
-        bar.inc(1);
-    });
+    let by_seed: Vec<_> = (seed..seed + SEEDS)
+        .map(|seed| {
+            let compared = trust::compare(&measured, &machine, seed, |scenario| {
+                bar.set_message(scenario.to_owned());
+                bar.inc(1);
+            });
+            (seed, compared)
+        })
+        .collect();
     bar.finish_and_clear();
-    println!("{}", table::comparisons(&comparisons));
+    println!("{}", table::comparisons(&measured, &by_seed));
     let published: Vec<_> = trust::published()
         .into_iter()
         .map(|published| {
-            let simulated = published.simulated(seed);
-            (published, simulated)
+            let simulated = (seed..seed + SEEDS).map(|seed| published.simulated(seed)).collect();
+            (published, trust::median(simulated))
         })
         .collect();
     println!("{}", table::published(&published));

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use comfy_table::Table;
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use parkade_sim::trust::{
-    CLOSE_RIVALS, Comparison, Measured, Published, RIVALS, overall, repeatability,
+    CLOSE_RIVALS, Comparison, Measured, Published, RIVALS, median, overall, overall_raw, pairs,
+    repeatability,
 };
 use parkade_sim::{LockId, Machine};
 
@@ -72,12 +73,12 @@ fn names(locks: &[LockId]) -> String {
     locks.iter().map(|lock| lock.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// How the simulated rivals rank against the measured ones.
-pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
-    let mut table = table(&["scenario", "measured", "simulated", "correlation", "scale"]);
-    for comparison in comparisons {
+/// How the simulated rivals rank against the measured ones: by scenario for the first seed, in all for each.
+pub(super) fn comparisons(measured: &Measured, by_seed: &[(u64, Vec<Comparison>)]) -> String {
+    let mut each = table(&["scenario", "measured", "simulated", "correlation", "scale"]);
+    for comparison in by_seed.first().map_or(&[][..], |(_, comparisons)| comparisons) {
         let (measured, simulated) = comparison.parts(RIVALS);
-        table.add_row([
+        each.add_row([
             comparison.scenario.clone(),
             parts(&measured),
             parts(&simulated),
@@ -85,14 +86,39 @@ pub(super) fn comparisons(comparisons: &[Comparison]) -> String {
             format!("{:.2}", comparison.scale()),
         ]);
     }
-    let mut text = format!("throughput as parts of the best of {}\n{table}", names(RIVALS));
+    let mut text = format!("throughput as parts of the best of {}\n{each}", names(RIVALS));
     for rivals in [RIVALS, CLOSE_RIVALS] {
-        let all = overall(comparisons, rivals).unwrap_or(0.0);
-        let repeated = repeatability(&Measured::stored(), comparisons, rivals, 1);
+        let header = [
+            "seed",
+            "rank correlation",
+            "the same, no ties",
+            "Somers' D",
+            "right",
+            "wrong",
+            "tied",
+        ];
+        let mut all = table(&header);
+        let mut rows = [const { Vec::new() }; 3];
+        for (seed, comparisons) in by_seed {
+            let pairs = pairs(measured, comparisons, rivals);
+            let figures = [
+                overall(comparisons, rivals).unwrap_or(0.0),
+                overall_raw(comparisons, rivals).unwrap_or(0.0),
+                pairs.somers_d(),
+            ];
+            rows.iter_mut().zip(figures).for_each(|(row, figure)| row.push(figure));
+            let mut row = vec![seed.to_string()];
+            row.extend(figures.map(|figure| format!("{figure:.2}")));
+            row.extend([pairs.right, pairs.wrong, pairs.tied].map(|count| count.to_string()));
+            all.add_row(row);
+        }
+        let medians = rows.into_iter().map(|row| format!("{:.2}", median(row)));
+        all.add_row(std::iter::once("median".to_owned()).chain(medians));
+        let repeated =
+            by_seed.first().map_or(0.0, |(_, all)| repeatability(measured, all, rivals, 1));
         let _ = write!(
             text,
-            "\nrank correlation of {}: {all:.2} (of half of the measured rounds with the others: \
-             {repeated:.2})",
+            "\n{}; half of the measured rounds with the others: {repeated:.2}\n{all}",
             names(rivals)
         );
     }

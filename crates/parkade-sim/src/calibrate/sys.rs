@@ -28,13 +28,28 @@ pub(super) fn processors() -> Result<Vec<usize>, CalibrateError> {
 
 /// Binds the calling thread to a processor.
 pub(super) fn pin(cpu: usize) -> Result<(), CalibrateError> {
+    allow(&[cpu])
+}
+
+/// Lets the calling thread run on these processors only.
+pub(super) fn allow(cpus: &[usize]) -> Result<(), CalibrateError> {
     // SAFETY: a cpu_set_t is a bit set, for which all zeros is the empty one.
     let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `processors` named it, so it is below the number of bits of the set.
-    unsafe { libc::CPU_SET(cpu, &mut set) };
+    for &cpu in cpus {
+        // SAFETY: `processors` named it, so it is below the number of bits of the set.
+        unsafe { libc::CPU_SET(cpu, &mut set) };
+    }
     // SAFETY: the kernel reads the given size from the set, which outlives the call.
     let code = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
     check("sched_setaffinity", code.into())
+}
+
+/// The processor that the calling thread runs on.
+pub(super) fn current() -> Result<usize, CalibrateError> {
+    // SAFETY: the call takes nothing.
+    let cpu = unsafe { libc::sched_getcpu() };
+    check("sched_getcpu", cpu.into())?;
+    Ok(cpu as usize)
 }
 
 /// Sleeps while the word has that value.
