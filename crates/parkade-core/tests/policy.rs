@@ -479,8 +479,11 @@ fn denying_one_lock_bias_does_not_deny_it_to_others() {
 #[test]
 fn fenced_bias_goes_on_while_there_are_32_reads_a_write() {
     let biases = Biases::new();
-    for (reads, pays) in [(32, true), (31, false), (32, true)] {
-        let bias = &biases.bias;
+    let bias = &biases.bias;
+    assert!(!bias.fenced_pays(8, || biases.now()), "none has begun");
+    for (reads, pays) in [(32, true), (32, true), (31, false)] {
+        biases.pass(MS);
+        assert!(bias.is_granted_fenced(8, biases.now()));
         let verdicts: Vec<_> = (0..16)
             .map(|_| {
                 bias.fenced_reads(8, reads);

@@ -14,7 +14,7 @@ use crate::{deadline::Moment, fence};
 use core::{
     cell::Cell,
     fmt,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
@@ -52,13 +52,16 @@ struct Record {
     denied_until_ns: AtomicU64,
     denied_for_ns: AtomicU64,
     fenced_denied_until_ns: AtomicU64,
-    /// In the present fenced period, or the last: reads, and writes.
+    /// The present period began with fences, though it may have been set free since.
+    fenced: AtomicBool,
+    /// Since the last verdict on it: reads, and writes.
     fenced_reads: AtomicU32,
     fenced_writes: AtomicU32,
 }
 
 impl Record {
     fn deny_fenced(&self, now: Moment) {
+        self.fenced.store(false, Relaxed);
         self.fenced_denied_until_ns.store(now.as_nanos() + LONGEST_DENIAL_NS, Relaxed);
     }
 }
@@ -87,6 +90,7 @@ impl Bias {
                     denied_until_ns: AtomicU64::new(0),
                     denied_for_ns: AtomicU64::new(0),
                     fenced_denied_until_ns: AtomicU64::new(0),
+                    fenced: AtomicBool::new(false),
                     fenced_reads: AtomicU32::new(0),
                     fenced_writes: AtomicU32::new(0),
                 }
@@ -126,7 +130,11 @@ impl Bias {
     #[must_use]
     pub fn is_granted_fenced(&self, key: usize, now: Moment) -> bool {
         let record = self.record(key);
-        self.takes_grant(now, record, &record.fenced_denied_until_ns)
+        let granted = self.takes_grant(now, record, &record.fenced_denied_until_ns);
+        if granted {
+            record.fenced.store(true, Relaxed);
+        }
+        granted
     }
 
     /// There were so many reads in a fenced period.
@@ -134,10 +142,13 @@ impl Bias {
         self.record(key).fenced_reads.fetch_add(reads, Relaxed);
     }
 
-    /// A writer has interrupted a fenced period; whether it is to go on. The clock is read if it is not.
+    /// A writer has interrupted a period; whether it is to go on, fenced. The clock is read if it is not.
     #[must_use]
     pub fn fenced_pays(&self, key: usize, now: impl FnOnce() -> Moment) -> bool {
         let record = self.record(key);
+        if !record.fenced.load(Relaxed) {
+            return false;
+        }
         let writes = record.fenced_writes.load(Relaxed) + 1;
         if writes < WRITES_PER_VERDICT {
             record.fenced_writes.store(writes, Relaxed);

@@ -89,5 +89,5 @@ pub fn counts_fenced_read(_: usize) -> bool {
 /// And what has begun goes on.
 #[must_use]
 pub fn fenced_bias_pays(_: usize) -> bool {
-    true
+    BIASES_FENCED.load(Relaxed)
 }

@@ -142,11 +142,7 @@ impl Core {
 
     /// What is to become of the interrupted period. The caller is `PENDING`, and no slot holds the lock.
     pub(super) fn outcome(&self) -> Outcome {
-        if self.bias.load().is_fenced() && policy::fenced_bias_pays(self.key()) {
-            Outcome::GoesOn
-        } else {
-            Outcome::Ends
-        }
+        if policy::fenced_bias_pays(self.key()) { Outcome::GoesOn } else { Outcome::Ends }
     }
 
     /// G2, for the writer that is about to leave.
@@ -154,14 +150,6 @@ impl Core {
     pub(super) fn resume_bias(&self) {
         let period = self.bias.load();
         if period.is_some() {
-            self.resume_fenced_bias(period);
-        }
-    }
-
-    #[cold]
-    fn resume_fenced_bias(&self, period: Period) {
-        // A free period must first be granted again.
-        if period.is_fenced() {
             self.bias.resume_after_write(period);
         }
     }

@@ -19,8 +19,8 @@
 //!
 //! `bias`, 32 bits: 0, or a number that no other period of bias of any lock has (in 2^30 of them),
 //! times four, plus `ACTIVE` 1: readers may take slots, plus `FENCED` 2: they execute a full fence when they
-//! do, so that a writer need not execute a heavy one. A period without is *free*: its readers pay nothing
-//! and its first writer ends it; a fenced one outlives writers.
+//! do, so that a writer need not execute a heavy one. A period without is *free*: its readers pay nothing. One that
+//! began free is ended by its first writer; one that began fenced outlives writers.
 //!
 //! # Legal words
 //!
@@ -46,7 +46,7 @@
 //! * `ACTIVE`: set by a counted reader, after `BIASED`, or by a writer that is about to leave (G2); cleared by
 //!   whoever is `PENDING`. So a `PENDING` that has cleared it and then sees no counted reader knows that it
 //!   stays cleared.
-//! * `FENCED`: set with the number; cleared by G5, so that the next writer ends the period.
+//! * `FENCED`: set with the number, or by the writer that lets the period go on; cleared by G5.
 //! * `DRAIN_PARKED`: set and cleared under the bucket lock of the drain queue; cleared with `PENDING`.
 //!
 //! # Transitions
@@ -828,9 +828,11 @@ impl Bias {
         let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, Relaxed, Relaxed);
     }
 
-    /// G2, by the writer, who is alone with what it has interrupted.
+    /// G2, by the writer, who is alone with what it has interrupted: the period goes on with fences, though it
+    /// may have been set free.
+    #[cold]
     pub(super) fn resume_after_write(&self, period: Period) {
-        self.0.store(period.0 | ACTIVE, A3.get());
+        self.0.store(period.0 | FENCED | ACTIVE, A3.get());
     }
 
     /// G3, before its fence; returns what was interrupted.
