@@ -1,8 +1,9 @@
 //! Locks that are small, fast and bounded in how long anybody waits.
 //!
 //! [`Mutex`] for almost everything, [`RwLock`] for what is mostly read, [`FairMutex`] where order itself is
-//! the requirement, [`RecursiveRwLock`] where readers read again. They are [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the
-//! `use`, and what accepts any `lock_api` lock accepts these.
+//! the requirement, [`ReentrantMutex`] and [`RecursiveRwLock`] where a thread locks or reads again. They are
+//! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
+//! accepts any `lock_api` lock accepts these.
 //!
 //! ```
 //! use parkade::Mutex;
@@ -40,15 +41,23 @@ mod fair_mutex;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
+#[cfg(not(loom))]
+mod names;
 mod parked;
 #[cfg(not(loom))]
 pub mod prelude;
+#[cfg(not(loom))]
+mod reentrant;
 mod rwlock;
 
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
 pub use mutex::*;
+#[cfg(not(loom))]
+pub use names::*;
+#[cfg(not(loom))]
+pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
 

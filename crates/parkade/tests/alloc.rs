@@ -17,7 +17,8 @@ use std::{
 };
 
 use parkade::{
-    Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, lock_api,
+    Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard,
+    lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
 };
 use support::{FullMutex, FullRwLock, Watchdog, Witness, can_bias, is_biased};
@@ -191,6 +192,23 @@ fn counted_during_rwlock<R: FullRwLock>(case: &str) {
     counted_during(case, |index| reading_and_writing(&lock, index));
 }
 
+fn counted_during_reentrant() {
+    let lock = lock_api::ReentrantMutex::<RawMutex, RawThreadId, _>::new(Cell::new(0));
+    counted_during("no allocation, reentrant mutex", |_| {
+        for round in 0..64 {
+            let outer = lock.lock();
+            let inner = lock.try_lock_for(Duration::ZERO).expect("this thread has it");
+            inner.set(outer.get() + 1);
+            if round % 4 == 0 {
+                thread::sleep(Duration::from_micros(50));
+            }
+            ReentrantMutexGuard::unlock_fair(outer);
+            drop(inner);
+            drop(lock.try_lock_for(Duration::from_micros(20)));
+        }
+    });
+}
+
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
 fn counted_during_bias() {
     let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
@@ -222,6 +240,7 @@ fn no_operation_allocates() {
     let before = COUNTED.load(Relaxed);
     counted_during_mutex::<RawMutex>("no allocation, mutex");
     counted_during_mutex::<RawFairMutex>("no allocation, fair mutex");
+    counted_during_reentrant();
     counted_during_bias();
     counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");

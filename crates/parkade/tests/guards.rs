@@ -266,7 +266,7 @@ mod arc {
     fn guard_owns_the_lock() {
         let lock = Arc::new(Mutex::new(String::from("kept")));
         let weak = Arc::downgrade(&lock);
-        let guard: ArcMutexGuard<String> = lock.lock_arc();
+        let guard: ArcMutexGuard<RawMutex, String> = lock.lock_arc();
         assert!(lock.try_lock_arc().is_none());
         assert!(lock.try_lock_arc_for(Duration::from_millis(1)).is_none());
         assert!(lock.try_lock_arc_until(Instant::now()).is_none());

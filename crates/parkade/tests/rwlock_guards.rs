@@ -452,7 +452,7 @@ mod arc {
         let _watched = watched_test();
         let lock = Arc::new(RwLock::new(String::from("kept")));
         let weak = Arc::downgrade(&lock);
-        let guard: ArcRwLockReadGuard<String> = lock.read_arc();
+        let guard: ArcRwLockReadGuard<RawRwLock, String> = lock.read_arc();
         assert!(lock.try_write_arc().is_none() && lock.try_read_arc().is_some());
         assert!(lock.try_write_arc_for(Duration::from_millis(1)).is_none());
         assert!(lock.try_write_arc_until(Instant::now()).is_none());
@@ -466,8 +466,9 @@ mod arc {
     fn guards_change_and_release() {
         let _watched = watched_test();
         let lock = Arc::new(RwLock::new(1));
-        let guard: ArcRwLockUpgradableReadGuard<u32> = lock.upgradable_read_arc();
-        let mut guard: ArcRwLockWriteGuard<u32> = ArcRwLockUpgradableReadGuard::upgrade(guard);
+        let guard: ArcRwLockUpgradableReadGuard<RawRwLock, u32> = lock.upgradable_read_arc();
+        let mut guard: ArcRwLockWriteGuard<RawRwLock, u32> =
+            ArcRwLockUpgradableReadGuard::upgrade(guard);
         ArcRwLockWriteGuard::bump(&mut guard);
         ArcRwLockWriteGuard::unlocked(&mut guard, || assert!(!lock.is_locked()));
         *guard = 2;

@@ -109,8 +109,3 @@ pub type MutexGuard<'a, T> = lock_api::MutexGuard<'a, RawMutex, T>;
 /// [`MutexGuard::map`](lock_api::MutexGuard::map).
 #[cfg(not(loom))]
 pub type MappedMutexGuard<'a, T> = lock_api::MappedMutexGuard<'a, RawMutex, T>;
-
-/// A [`MutexGuard`] that owns its mutex through an [`Arc`](std::sync::Arc), made by
-/// [`Mutex::lock_arc`](lock_api::Mutex::lock_arc).
-#[cfg(all(not(loom), feature = "arc_lock"))]
-pub type ArcMutexGuard<T> = lock_api::ArcMutexGuard<RawMutex, T>;

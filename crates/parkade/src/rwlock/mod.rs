@@ -147,18 +147,3 @@ pub type MappedRwLockReadGuard<'a, T> = lock_api::MappedRwLockReadGuard<'a, RawR
 /// [`RwLockWriteGuard::map`](lock_api::RwLockWriteGuard::map).
 #[cfg(not(loom))]
 pub type MappedRwLockWriteGuard<'a, T> = lock_api::MappedRwLockWriteGuard<'a, RawRwLock, T>;
-
-/// A [`RwLockReadGuard`] that owns its lock through an [`Arc`](std::sync::Arc), made by
-/// [`RwLock::read_arc`](lock_api::RwLock::read_arc).
-#[cfg(all(not(loom), feature = "arc_lock"))]
-pub type ArcRwLockReadGuard<T> = lock_api::ArcRwLockReadGuard<RawRwLock, T>;
-
-/// A [`RwLockWriteGuard`] that owns its lock through an [`Arc`](std::sync::Arc), made by
-/// [`RwLock::write_arc`](lock_api::RwLock::write_arc).
-#[cfg(all(not(loom), feature = "arc_lock"))]
-pub type ArcRwLockWriteGuard<T> = lock_api::ArcRwLockWriteGuard<RawRwLock, T>;
-
-/// A [`RwLockUpgradableReadGuard`] that owns its lock through an [`Arc`](std::sync::Arc), made by
-/// [`RwLock::upgradable_read_arc`](lock_api::RwLock::upgradable_read_arc).
-#[cfg(all(not(loom), feature = "arc_lock"))]
-pub type ArcRwLockUpgradableReadGuard<T> = lock_api::ArcRwLockUpgradableReadGuard<RawRwLock, T>;
