@@ -3,6 +3,7 @@
 
 mod churn;
 mod ci;
+mod compat;
 mod instructions;
 mod models;
 mod shell;
@@ -29,6 +30,8 @@ enum Task {
     Weaken(weaken::Args),
     /// Count the instructions of an uncontended lock and unlock, ours and those of the rivals
     Instructions(instructions::Args),
+    /// Build and test the packages that stand in for parking_lot and parking_lot_core
+    Compat(compat::Args),
     /// Create and join a million threads that contend for a lock, and look at the memory
     Churn(churn::Args),
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Task::Loom(args) => models::run(&args),
         Task::Weaken(args) => weaken::run(&args),
         Task::Instructions(args) => instructions::run(&args),
+        Task::Compat(args) => compat::run(&args),
         Task::Churn(args) => churn::run(&args),
     };
     match result {

@@ -18,8 +18,12 @@
 
 #![deny(missing_docs, unreachable_pub, unsafe_op_in_unsafe_fn)]
 
+/// The interface of parking_lot's deadlock detector. **It detects nothing yet.**
 #[cfg(feature = "deadlock_detection")]
-pub mod deadlock;
+pub mod deadlock {
+    pub use parking_lot_core::deadlock::check_deadlock;
+}
+
 mod face;
 mod mutex;
 mod remutex;

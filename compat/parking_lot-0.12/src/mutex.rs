@@ -26,7 +26,14 @@ pub type Mutex<T> = lock_api::Mutex<RawMutex, T>;
 
 /// Access to what a [`Mutex`] protects; unlocks it when dropped.
 ///
-/// It stays on its thread unless the feature `send_guard` is on.
+/// It stays on its thread unless the feature `send_guard` is on:
+///
+/// ```compile_fail,E0277
+/// # #[cfg(feature = "send_guard")] compile_error!("E0277 does not apply");
+/// fn needs_send<T: Send>(_: T) {}
+/// let lock = parking_lot::Mutex::new(0);
+/// needs_send(lock.lock());
+/// ```
 pub type MutexGuard<'a, T> = lock_api::MutexGuard<'a, RawMutex, T>;
 
 /// A [`MutexGuard`] narrowed to a part of what is protected.

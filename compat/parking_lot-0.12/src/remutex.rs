@@ -8,14 +8,12 @@ use lock_api::{GetThreadId, RawMutex as _};
 #[derive(Debug)]
 pub struct RawThreadId;
 
-// SAFETY: a thread-local has an address of its own in each thread that lives.
+// SAFETY: Parkade's numbers are given once each.
 unsafe impl GetThreadId for RawThreadId {
     const INIT: RawThreadId = RawThreadId;
 
     fn nonzero_thread_id(&self) -> NonZeroUsize {
-        // Constant and without a destructor, so it can be asked in destructors of others.
-        thread_local!(static MINE: u8 = const { 0 });
-        MINE.with(|mine| core::ptr::NonNull::from(mine).addr())
+        lock_api_05::GetThreadId::nonzero_thread_id(&parkade::RawThreadId)
     }
 }
 

@@ -34,7 +34,14 @@ pub type RwLock<T> = lock_api::RwLock<RawRwLock, T>;
 
 /// Shared access to what a [`RwLock`] protects; unlocks it when dropped.
 ///
-/// It stays on its thread unless the feature `send_guard` is on.
+/// It stays on its thread unless the feature `send_guard` is on:
+///
+/// ```compile_fail,E0277
+/// # #[cfg(feature = "send_guard")] compile_error!("E0277 does not apply");
+/// fn needs_send<T: Send>(_: T) {}
+/// let lock = parking_lot::RwLock::new(0);
+/// needs_send(lock.read());
+/// ```
 pub type RwLockReadGuard<'a, T> = lock_api::RwLockReadGuard<'a, RawRwLock, T>;
 
 /// Exclusive access to what a [`RwLock`] protects; unlocks it when dropped.

@@ -1,0 +1,11 @@
+//! The locks behave as the original's do.
+
+#[path = "../../tests/locks.rs"]
+mod locks;
+#[path = "../../tests/recursive.rs"]
+mod recursive;
+#[cfg(feature = "send_guard")]
+#[path = "../../tests/send.rs"]
+mod send;
+
+use parking_lot as lot;

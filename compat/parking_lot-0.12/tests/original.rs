@@ -1,0 +1,8 @@
+//! The original passes the tests it sets.
+
+#[path = "../../tests/locks.rs"]
+mod locks;
+#[path = "../../tests/recursive.rs"]
+mod recursive;
+
+use original as lot;

@@ -1,0 +1,48 @@
+//! The interface of `parking_lot` 0.13 over Parkade.
+//!
+//! A package of the same name, so that two lines put Parkade under every crate of a build:
+//!
+//! ```toml
+//! [patch.crates-io]
+//! parking_lot = { path = "compat/parking_lot-0.13" }
+//! parking_lot_core = { path = "compat/parking_lot_core-0.10" }
+//! ```
+//!
+//! Everything is [`parkade`]'s, which has the same interface under (nearly) the same names. What differs:
+//!
+//! * in debug builds a `read()` that would wait for its own thread panics instead of deadlocking;
+//! * the module `deadlock` (feature `deadlock_detection`) finds nothing;
+//! * `send_guard` and `deadlock_detection` may be on at the same time.
+//!
+//! ```
+//! let names = parking_lot::RwLock::new(vec!["ann"]);
+//! names.write().push("bob");
+//! assert_eq!(names.read().len(), 2);
+//! ```
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs, unreachable_pub)]
+
+/// The interface of parking_lot's deadlock detector. **It detects nothing yet.**
+#[cfg(feature = "deadlock_detection")]
+pub mod deadlock {
+    pub use parking_lot_core::deadlock::check_deadlock;
+}
+
+mod raw;
+
+pub use ::lock_api;
+#[cfg(feature = "arc_lock")]
+pub use parkade::{
+    ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,
+    ArcRwLockWriteGuard,
+};
+pub use parkade::{
+    FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard,
+    MappedRecursiveRwLockReadGuard, MappedRecursiveRwLockWriteGuard, MappedReentrantMutexGuard,
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, RawFairMutex, RawMutex,
+    RawRwLockRecursive, RawThreadId, RecursiveRwLock, RecursiveRwLockReadGuard,
+    RecursiveRwLockUpgradableReadGuard, RecursiveRwLockWriteGuard, ReentrantMutex,
+    ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
+};
+pub use raw::RawRwLock;

@@ -1,0 +1,9 @@
+//! The locks behave as the original's do.
+
+#[path = "../../tests/locks.rs"]
+mod locks;
+#[cfg(feature = "send_guard")]
+#[path = "../../tests/send.rs"]
+mod send;
+
+use parking_lot as lot;
