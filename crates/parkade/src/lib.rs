@@ -43,6 +43,7 @@ mod model;
 mod mutex;
 #[cfg(not(loom))]
 mod names;
+mod once;
 mod parked;
 #[cfg(not(loom))]
 pub mod prelude;
@@ -56,6 +57,8 @@ pub use fair_mutex::*;
 pub use mutex::*;
 #[cfg(not(loom))]
 pub use names::*;
+#[cfg(not(loom))]
+pub use once::{LazyLock, Once, OnceLock, OnceState};
 #[cfg(not(loom))]
 pub use reentrant::*;
 #[cfg(not(loom))]
