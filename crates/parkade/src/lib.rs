@@ -18,6 +18,8 @@
 //! assert_eq!(*HITS.lock(), 4);
 //! ```
 //!
+//! [`shared`] has the same locks as handles that are cloned, instead of an `Arc` around each.
+//!
 //! # Features
 //!
 //! All are additive, and none changes the layout or the behaviour of a lock.
@@ -25,13 +27,16 @@
 //! | feature | adds |
 //! |---|---|
 //! | `arc_lock` | guards that own their lock through an `Arc` (`lock_arc`, ...) |
-//! | `serde` | `Serialize` and `Deserialize` for the locks |
+//! | `serde` | `Serialize` and `Deserialize` for the locks and their handles, as the value alone, which is locked while it is written |
+//! | `owning_ref` | `StableAddress` for the guards, as in `parking_lot`. The crate [`owning_ref`] is unmaintained, and several of its functions are unsound (RUSTSEC-2022-0040): for old code only; use the guards' `map` instead |
 //! | `send_guard` | guards may be sent to and dropped on another thread |
 //!
 //! # Tuning
 //!
 //! [`tuning`] holds the process-wide settings of the waiting policy and names the environment
 //! variables that set them from outside. `parkade bench --sweep` compares values.
+//!
+//! [`owning_ref`]: https://crates.io/crates/owning_ref
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 
@@ -50,6 +55,8 @@ pub mod prelude;
 #[cfg(not(loom))]
 mod reentrant;
 mod rwlock;
+#[cfg(not(loom))]
+pub mod shared;
 
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;

@@ -20,6 +20,7 @@ use parkade::{
     Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard,
     lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
+    shared,
 };
 use support::{FullMutex, FullRwLock, Watchdog, Witness, can_bias, is_biased};
 
@@ -245,6 +246,23 @@ fn no_operation_allocates() {
     counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
+}
+
+#[test]
+fn a_handle_allocates_once() {
+    let counting = Count::start();
+    let before = COUNTED.load(Relaxed);
+    let lock = shared::Mutex::new(1);
+    let allocated = COUNTED.load(Relaxed) - before;
+    let same = lock.clone();
+    *same.lock() += 1;
+    let again = same.downgrade().upgrade();
+    drop((same, again));
+    let cloned = COUNTED.load(Relaxed) - before - allocated;
+    let value = lock.into_inner();
+    let freed = COUNTED.load(Relaxed) - before - allocated - cloned;
+    drop(counting);
+    assert_eq!((allocated, cloned, freed, value), (1, 0, 1, Some(2)));
 }
 
 #[test]
