@@ -39,6 +39,7 @@ pub use mutex::{
     FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard, Mutex, MutexGuard,
     RawFairMutex, RawMutex, const_fair_mutex, const_mutex,
 };
+pub use parkade::{Once, OnceState};
 pub use remutex::{
     MappedReentrantMutexGuard, RawThreadId, ReentrantMutex, ReentrantMutexGuard,
     const_reentrant_mutex,

@@ -2,6 +2,8 @@
 
 #[path = "../../tests/locks.rs"]
 mod locks;
+#[path = "../../tests/once.rs"]
+mod once;
 #[path = "../../tests/recursive.rs"]
 mod recursive;
 

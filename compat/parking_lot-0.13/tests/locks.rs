@@ -2,6 +2,8 @@
 
 #[path = "../../tests/locks.rs"]
 mod locks;
+#[path = "../../tests/once.rs"]
+mod once;
 #[cfg(feature = "send_guard")]
 #[path = "../../tests/send.rs"]
 mod send;

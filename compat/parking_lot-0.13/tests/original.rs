@@ -2,5 +2,7 @@
 
 #[path = "../../tests/locks.rs"]
 mod locks;
+#[path = "../../tests/once.rs"]
+mod once;
 
 use original as lot;
