@@ -51,6 +51,8 @@ mod names;
 mod once;
 mod parked;
 #[cfg(not(loom))]
+pub mod poison;
+#[cfg(not(loom))]
 pub mod prelude;
 #[cfg(not(loom))]
 mod reentrant;
