@@ -45,6 +45,11 @@ pub(crate) const PACKAGES: &[Package] = &[
 ];
 
 impl Package {
+    /// Whose name it has.
+    pub(crate) fn name(&self) -> &'static str {
+        self.folder.split_once('-').map_or(self.folder, |(name, _)| name)
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         root().join("compat").join(self.folder)
     }

@@ -1,9 +1,11 @@
 //! Tasks of the house: everything that `.ci/run` checks, and the tools that are too slow or too
 //! special for every push. `cargo xtask help` lists them.
 
+mod api;
 mod churn;
 mod ci;
 mod compat;
+mod dependents;
 mod instructions;
 mod models;
 mod shell;
@@ -32,6 +34,10 @@ enum Task {
     Instructions(instructions::Args),
     /// Build and test the packages that stand in for parking_lot and parking_lot_core
     Compat(compat::Args),
+    /// Compare our interface with those of parking_lot
+    Api(api::Args),
+    /// Run the published tests of crates that use parking_lot, with ours in its place
+    Dependents(dependents::Args),
     /// Create and join a million threads that contend for a lock, and look at the memory
     Churn(churn::Args),
 }
@@ -43,6 +49,8 @@ fn main() -> ExitCode {
         Task::Weaken(args) => weaken::run(&args),
         Task::Instructions(args) => instructions::run(&args),
         Task::Compat(args) => compat::run(&args),
+        Task::Api(args) => api::run(&args),
+        Task::Dependents(args) => dependents::run(&args),
         Task::Churn(args) => churn::run(&args),
     };
     match result {
