@@ -17,8 +17,8 @@ use std::{
 };
 
 use parkade::{
-    Mutex, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard,
-    lock_api,
+    LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock,
+    RawThreadId, ReentrantMutexGuard, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
     shared,
 };
@@ -163,6 +163,38 @@ fn reading_and_writing<R: FullRwLock>(lock: &lock_api::RwLock<R, Witness>, index
     }
 }
 
+/// Everybody at the same `Once`, one after the other, so that all but one wait.
+fn initialising(onces: &[(Once, OnceLock<usize>, LazyLock<usize>)], index: usize) {
+    let moment = || thread::sleep(Duration::from_micros(200));
+    for (once, lock, lazy) in onces {
+        match index % 4 {
+            0 => once.wait(),
+            1 => once.wait_force(),
+            2 => once.call_once_force(|_| moment()),
+            _ => once.call_once(moment),
+        }
+        let _ = once.wait_for(Duration::from_micros(20));
+        let _ = lock.wait_for(Duration::from_micros(20));
+        let _ = lock.get_or_try_init(|| {
+            moment();
+            if index.is_multiple_of(2) { Err(()) } else { Ok(index) }
+        });
+        let _ = lock.set(index);
+        assert_eq!(lock.wait(), lock.get_or_init(|| unreachable!()));
+        assert_eq!(**lazy, 5);
+    }
+}
+
+fn counted_during_once(case: &str) {
+    let make: fn() -> usize = || {
+        thread::sleep(Duration::from_micros(200));
+        5
+    };
+    let one = || (Once::new(), OnceLock::new(), LazyLock::new(make));
+    let onces: Vec<_> = std::iter::repeat_with(one).take(64).collect();
+    counted_during(case, |index| initialising(&onces, index));
+}
+
 fn counted_during(case: &str, turns: impl Fn(usize) + Sync) {
     const THREADS: usize = 8;
     let start = Barrier::new(THREADS);
@@ -245,6 +277,7 @@ fn no_operation_allocates() {
     counted_during_bias();
     counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
+    counted_during_once("no allocation, once");
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 

@@ -5,13 +5,14 @@ mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use support::{Log, assert_same};
+use support::{Log, Watchdog, assert_same};
 
 #[path = "poison"]
 mod over_std {
     pub(crate) use std::sync;
 
     pub(crate) mod mutex;
+    pub(crate) mod once;
     pub(crate) mod rwlock;
     pub(crate) mod traits;
 }
@@ -23,6 +24,7 @@ mod over_parkade {
     pub(crate) use parkade::poison as sync;
 
     pub(crate) mod mutex;
+    pub(crate) mod once;
     pub(crate) mod rwlock;
     pub(crate) mod traits;
 }
@@ -44,18 +46,21 @@ impl<F: FnMut()> Drop for OnDrop<F> {
 
 /// Appends a line to a log: what was asked, and the answer.
 macro_rules! note {
-    ($log:ident, $($seen:expr),+ $(,)?) => {
+    ($log:ident, $($seen:expr),+ $(,)?) => {{
         $($log.push(format!("{} = {:?}", stringify!($seen), $seen));)+
-    };
+    }};
 }
 use note;
 
 macro_rules! same {
-    ($($module:ident: $($case:ident)+;)+) => {$(
+    ($($module:ident: $($(#[$attribute:meta])* $case:ident)+;)+) => {$(
         mod $module {
             $(
+                $(#[$attribute])*
                 #[test]
                 fn $case() {
+                    let name = concat!(stringify!($module), "::", stringify!($case));
+                    let _watchdog = crate::Watchdog::new(name, 1);
                     let std = crate::over_std::$module::$case();
                     assert!(!std.is_empty(), "nothing was observed");
                     let ours = crate::over_parkade::$module::$case();
@@ -84,7 +89,8 @@ same! {
         unsized_values
         made_from_values
         in_statics
-        waits_and_is_woken;
+        waits_and_is_woken
+        #[cfg(feature = "serde")] serialised;
     rwlock:
         a_writers_panic_poisons
         a_readers_panic_does_not
@@ -102,8 +108,25 @@ same! {
         made_from_values
         in_statics
         shrinks_a_readers_lifetime
-        waits_and_is_woken;
+        waits_and_is_woken
+        #[cfg(feature = "serde")] serialised;
+    once:
+        called_once
+        a_panic_poisons
+        forced
+        those_who_wait_are_poisoned_too
+        waited_for
+        while_panicking
+        once_lock
+        once_lock_whose_maker_panics
+        once_lock_drops
+        once_lock_outlives_its_value
+        once_lock_races
+        lazy_lock
+        lazy_lock_poisoned
+        lazy_lock_drops;
     traits:
         locks
-        guards;
+        guards
+        others;
 }

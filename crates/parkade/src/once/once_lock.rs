@@ -47,6 +47,20 @@ use std::{
 /// fn shared<T: Sync>(_: T) {}
 /// shared(parkade::OnceLock::<std::cell::Cell<u8>>::new());
 /// ```
+///
+/// What looks at others when it is dropped may not outlive them:
+///
+/// ```compile_fail,E0597
+/// struct Shows<'a>(&'a String);
+/// impl Drop for Shows<'_> {
+///     fn drop(&mut self) {
+///         println!("{}", self.0);
+///     }
+/// }
+/// let lock = parkade::OnceLock::new();
+/// let text = String::from("gone before the lock is");
+/// lock.get_or_init(|| Shows(&text));
+/// ```
 pub struct OnceLock<T> {
     slot: Slot<(), T>,
 }

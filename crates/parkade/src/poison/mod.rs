@@ -1,7 +1,7 @@
 //! The locks with the face of `std::sync`, poisoning included: a program moves here by changing
 //! `use std::sync::` to `use parkade::poison::`.
 //!
-//! [`Mutex`] and [`RwLock`] have `std`'s signatures and its poisoning to the letter, over Parkade's raw locks
+//! [`Mutex`], [`RwLock`], [`Once`], [`OnceLock`] and [`LazyLock`] have `std`'s signatures and its poisoning to the letter, over Parkade's raw locks
 //! with their bounded waiting, their size and their readers that do not slow each other down. Besides, they
 //! have timed operations, and mapped guards, which `std` has only on nightly.
 //!
@@ -37,14 +37,20 @@
 mod flag;
 mod lock;
 mod mutex;
+mod once;
 mod rwlock;
 mod rwlock_guards;
+#[cfg(feature = "serde")]
+mod serde;
 mod shared;
 
 pub use mutex::*;
+pub use once::*;
 pub use rwlock::*;
 pub use rwlock_guards::*;
 
+#[doc(no_inline)]
+pub use crate::{LazyLock, OnceLock};
 #[doc(no_inline)]
 pub use std::sync::{
     Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic, mpsc,

@@ -18,7 +18,7 @@ impl Exclusive for RawRwLock {
     }
 }
 
-/// Shared access to what a [`RwLock`] protects; unlocks it when dropped, and never poisons it.
+/// Shared access to what a [`RwLock`](super::RwLock) protects; unlocks it when dropped, and never poisons it.
 ///
 /// It stays on its thread unless the feature `send_guard` is on.
 ///
@@ -43,8 +43,8 @@ impl Exclusive for RawRwLock {
 #[clippy::has_significant_drop]
 pub struct RwLockReadGuard<'a, T: ?Sized + 'a>(pub(super) Shared<'a, T>);
 
-/// Exclusive access to what a [`RwLock`] protects; unlocks it when dropped, and poisons it if a panic drops
-/// it that began while it lived.
+/// Exclusive access to what a [`RwLock`](super::RwLock) protects; unlocks it when dropped, and poisons it
+/// if a panic drops it that began while it lived.
 ///
 /// It stays on its thread unless the feature `send_guard` is on.
 ///

@@ -387,3 +387,16 @@ pub(crate) fn waits_and_is_woken() -> Log {
     note!(log, lock.into_inner().unwrap());
     log
 }
+
+#[cfg(feature = "serde")]
+pub(crate) fn serialised() -> Log {
+    let mut log = Log::new();
+    let lock = Mutex::new(vec![1, 2]);
+    let text = serde_json::to_string(&lock).unwrap();
+    note!(log, text, serde_json::from_str::<Mutex<Vec<u8>>>(&text).unwrap());
+    note!(log, serde_json::to_string(&Mutex::new("text")).unwrap());
+    note!(log, serde_json::from_str::<Mutex<Vec<u8>>>("true").is_err());
+    poison(&lock);
+    note!(log, serde_json::to_string(&lock).is_err(), lock);
+    log
+}

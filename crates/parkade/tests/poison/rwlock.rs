@@ -377,3 +377,19 @@ pub(crate) fn waits_and_is_woken() -> Log {
     note!(log, lock.into_inner().unwrap());
     log
 }
+
+#[cfg(feature = "serde")]
+pub(crate) fn serialised() -> Log {
+    let mut log = Log::new();
+    let lock = RwLock::new(vec![1, 2]);
+    let text = serde_json::to_string(&lock).unwrap();
+    note!(log, text, serde_json::from_str::<RwLock<Vec<u8>>>(&text).unwrap());
+    note!(log, serde_json::from_str::<RwLock<Vec<u8>>>("true").is_err());
+    let reading = lock.read();
+    // It only reads.
+    note!(log, serde_json::to_string(&lock).unwrap());
+    drop(reading);
+    poison(&lock);
+    note!(log, serde_json::to_string(&lock).is_err(), lock);
+    log
+}

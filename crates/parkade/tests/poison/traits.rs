@@ -3,11 +3,14 @@
 use std::{
     cell::Cell,
     fmt::{Debug, Display},
+    marker::PhantomPinned,
     panic::{RefUnwindSafe, UnwindSafe},
     rc::Rc,
 };
 
-use super::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use super::sync::{
+    LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use crate::Log;
 
 /// `Send`, not `Sync`.
@@ -90,5 +93,24 @@ pub(crate) fn guards() -> Log {
     note_traits_of_guards!(log, MutexGuard);
     note_traits_of_guards!(log, RwLockReadGuard);
     note_traits_of_guards!(log, RwLockWriteGuard);
+    log
+}
+
+pub(crate) fn others() -> Log {
+    let mut log = Log::new();
+    note_traits!(log, [Send Sync Unpin UnwindSafe RefUnwindSafe Debug Default Copy Clone], [
+        Once,
+    ]);
+    note_traits!(log, [Send Sync Unpin UnwindSafe RefUnwindSafe Debug Default Clone PartialEq Eq], [
+        OnceLock<u8>, OnceLock<Sent>, OnceLock<Shared>, OnceLock<Kept>, OnceLock<Exclusive>,
+        OnceLock<Fragile>, OnceLock<f32>, OnceLock<PhantomPinned>,
+    ]);
+    note_traits!(log, [Send Sync Unpin UnwindSafe RefUnwindSafe Debug Default], [
+        LazyLock<u8>, LazyLock<Sent>, LazyLock<Shared>, LazyLock<Kept>, LazyLock<Exclusive>,
+        LazyLock<Fragile>, LazyLock<PhantomPinned>,
+        // What makes the value matters too.
+        LazyLock<u8, Sent>, LazyLock<u8, Shared>, LazyLock<u8, Kept>, LazyLock<u8, Exclusive>,
+        LazyLock<u8, Fragile>, LazyLock<u8, PhantomPinned>,
+    ]);
     log
 }
