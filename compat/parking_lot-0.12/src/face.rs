@@ -25,7 +25,7 @@ macro_rules! raw_mutex {
     ($(#[$doc:meta])* $raw:ident, $parkade:ty) => {
         $(#[$doc])*
         #[derive(Debug)]
-        pub struct $raw($parkade);
+        pub struct $raw(pub(crate) $parkade);
 
         // SAFETY: `$parkade` excludes, by the same contract of an older trait: whoever unlocks holds it,
         // and a guard that has no state can be made anew.

@@ -24,12 +24,14 @@ pub mod deadlock {
     pub use parking_lot_core::deadlock::check_deadlock;
 }
 
+mod condvar;
 mod face;
 mod mutex;
 mod remutex;
 mod rwlock;
 
 pub use ::lock_api;
+pub use condvar::{Condvar, WaitTimeoutResult};
 #[cfg(feature = "arc_lock")]
 pub use lock_api::{
     ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,

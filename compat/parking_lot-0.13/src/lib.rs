@@ -32,6 +32,7 @@ pub mod deadlock {
 mod raw;
 
 pub use ::lock_api;
+pub use lock_api::WaitTimeoutResult;
 #[cfg(feature = "arc_lock")]
 pub use parkade::{
     ArcMutexGuard, ArcReentrantMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard,
@@ -46,4 +47,4 @@ pub use parkade::{
     ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
     RwLockWriteGuard,
 };
-pub use raw::RawRwLock;
+pub use raw::{Condvar, RawRwLock};

@@ -1,4 +1,5 @@
-//! The original's raw reader-writer lock is one type with a parameter; Parkade's are two types.
+//! What the original has as other types than Parkade: its raw reader-writer lock is one type with a parameter,
+//! Parkade's are two; its condition variable is `lock_api`'s, Parkade's is its own, for all of its locks.
 
 /// [`parkade::RawRwLock`], or [`parkade::RawRecursiveRwLock`] as `RawRwLock<true>`.
 ///
@@ -28,3 +29,22 @@ impl HasRaw for Kind<false> {
 impl HasRaw for Kind<true> {
     type Raw = parkade::RawRecursiveRwLock;
 }
+
+/// [`parkade::Condvar`] as `lock_api` has it: for a [`Mutex`](crate::Mutex) only.
+///
+/// ```
+/// use parking_lot::{Condvar, Mutex};
+///
+/// let (jobs, changed) = (Mutex::new(Vec::new()), Condvar::new());
+/// std::thread::scope(|scope| {
+///     let worker = scope.spawn(|| {
+///         let mut jobs = jobs.lock();
+///         changed.wait_while(&mut jobs, |jobs| jobs.is_empty());
+///         jobs.pop()
+///     });
+///     jobs.lock().push("wash");
+///     changed.notify_one();
+///     assert_eq!(worker.join().unwrap(), Some("wash"));
+/// });
+/// ```
+pub type Condvar = lock_api::Condvar<parkade::RawCondvar>;

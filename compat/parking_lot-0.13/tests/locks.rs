@@ -1,5 +1,7 @@
 //! The locks behave as the original's do.
 
+#[path = "../../tests/condvar.rs"]
+mod condvar;
 #[path = "../../tests/locks.rs"]
 mod locks;
 #[path = "../../tests/once.rs"]

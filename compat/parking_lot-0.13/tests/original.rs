@@ -1,5 +1,7 @@
 //! The original passes the tests it sets.
 
+#[path = "../../tests/condvar.rs"]
+mod condvar;
 #[path = "../../tests/locks.rs"]
 mod locks;
 #[path = "../../tests/once.rs"]

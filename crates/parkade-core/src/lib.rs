@@ -50,12 +50,12 @@ mod unpark;
 
 pub use deadline::Moment;
 pub use park::{Departure, ParkRequest, Place, park, park_with};
-pub use requeue::unpark_requeue;
+pub use requeue::{unpark_requeue, unpark_requeue_filter};
 pub use snapshot::{Parked, snapshot, snapshot_of};
 pub use spin::SpinWait;
 pub use tokens::{
-    DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, RequeueOp,
-    UnparkResult, UnparkToken,
+    DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, RequeueFilterOp,
+    RequeueOp, UnparkResult, UnparkToken,
 };
 pub use unpark::{unpark_all, unpark_filter, unpark_one, unpark_one_if};
 

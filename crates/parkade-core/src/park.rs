@@ -20,6 +20,16 @@ pub struct ParkRequest {
     place: Place,
     since: Option<Moment>,
     deadline: Option<Moment>,
+    scope: DeadlineScope,
+}
+
+/// Which part of a wait its deadline ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DeadlineScope {
+    /// All of it.
+    Wait,
+    /// As long as it is on the key on which it began.
+    FirstKey,
 }
 
 impl ParkRequest {
@@ -27,7 +37,8 @@ impl ParkRequest {
     #[must_use]
     pub const fn new(key: usize) -> ParkRequest {
         let token = crate::DEFAULT_PARK_TOKEN;
-        ParkRequest { key, token, place: Place::Back, since: None, deadline: None }
+        let scope = DeadlineScope::Wait;
+        ParkRequest { key, token, place: Place::Back, since: None, deadline: None, scope }
     }
 
     /// Shows `token` to [`unpark_filter`](crate::unpark_filter).
@@ -56,6 +67,19 @@ impl ParkRequest {
     pub const fn deadline(mut self, deadline: Option<Moment>) -> ParkRequest {
         self.deadline = deadline;
         self
+    }
+
+    /// Forgets the deadline once the waiter is requeued: it then has what it waited for, and only
+    /// stands in line.
+    #[must_use]
+    pub const fn deadline_ends_when_requeued(mut self) -> ParkRequest {
+        self.scope = DeadlineScope::FirstKey;
+        self
+    }
+
+    /// Whether the deadline still counts for a waiter that is queued for `key` now.
+    fn may_time_out(&self, key: usize) -> bool {
+        self.scope == DeadlineScope::Wait || key == self.key
     }
 }
 
@@ -141,8 +165,8 @@ fn park_node(
     observe::emit(|| Event::Parked { key: request.key, since: node.since });
     if !node.wait(request.deadline) {
         let bucket = table::lock_of(node);
-        if node.is_queued() {
-            let key = node.key();
+        let key = node.key();
+        if node.is_queued() && request.may_time_out(key) {
             // SAFETY: queued, and this is its bucket.
             unsafe { bucket.unlink(NonNull::from(node)) };
             timed_out(Departure { key, have_more_threads: bucket.has_waiters(key) });
@@ -150,7 +174,7 @@ fn park_node(
             observe::emit(|| Event::TimedOut { key, since: node.since });
             return ParkResult::TimedOut;
         }
-        // A notifier has taken the node and is about to notify it.
+        // A notifier has taken the node and is about to notify it, or the deadline counts no longer.
         drop(bucket);
         node.wait(None);
     }

@@ -57,6 +57,29 @@ pub enum FilterOp {
     Stop,
 }
 
+/// What [`unpark_requeue_filter`](crate::unpark_requeue_filter) should do with one thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequeueFilterOp {
+    /// Unpark it and go on.
+    Unpark,
+    /// Move it and go on.
+    Requeue,
+    /// Leave it and go on.
+    Skip,
+    /// Leave it and all behind it.
+    Stop,
+}
+
+impl From<FilterOp> for RequeueFilterOp {
+    fn from(op: FilterOp) -> RequeueFilterOp {
+        match op {
+            FilterOp::Unpark => RequeueFilterOp::Unpark,
+            FilterOp::Skip => RequeueFilterOp::Skip,
+            FilterOp::Stop => RequeueFilterOp::Stop,
+        }
+    }
+}
+
 /// A value that an unparker passes to the thread it unparks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnparkToken(pub usize);

@@ -87,7 +87,7 @@ fn unpark(
 }
 
 /// A filter that takes the first `limit` waiters.
-pub(crate) fn first(mut limit: usize) -> impl FnMut(ParkToken) -> FilterOp {
+fn first(mut limit: usize) -> impl FnMut(ParkToken) -> FilterOp {
     move |_| {
         if limit == 0 {
             return FilterOp::Stop;

@@ -40,6 +40,7 @@
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 
+mod condvar;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
@@ -56,10 +57,12 @@ pub mod poison;
 pub mod prelude;
 #[cfg(not(loom))]
 mod reentrant;
+mod requeue;
 mod rwlock;
 #[cfg(not(loom))]
 pub mod shared;
 
+pub use condvar::*;
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;

@@ -15,7 +15,7 @@ pub(crate) mod node;
 pub(crate) mod queue;
 mod word_lock;
 
-use crate::{FilterOp, ParkToken, UnparkToken, parker::Parker};
+use crate::{FilterOp, ParkToken, RequeueFilterOp, UnparkToken, parker::Parker};
 #[cfg(not(loom))]
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
@@ -196,26 +196,37 @@ impl Locked {
         unsafe { self.bucket.queues.unlink(node) };
     }
 
-    /// The one loop that takes waiters off a queue: in queue order, as `filter` says.
+    /// Takes waiters off a queue that are to be unparked, as `filter` says.
     pub(crate) fn take(&self, key: usize, mut filter: impl FnMut(ParkToken) -> FilterOp) -> Taken {
-        let mut taken = Taken::new();
+        let Picked { woken, moved } = self.pick(key, |token| filter(token).into());
+        debug_assert_eq!(moved.count, 0);
+        woken
+    }
+
+    /// The one loop that takes waiters off a queue: in queue order, as `filter` says.
+    pub(crate) fn pick(
+        &self,
+        key: usize,
+        mut filter: impl FnMut(ParkToken) -> RequeueFilterOp,
+    ) -> Picked {
+        let mut picked = Picked { woken: Taken::new(), moved: Taken::new() };
         // SAFETY: the bucket lock is held.
         let mut link = unsafe { self.bucket.queues.first(key) };
         while let Some(waiter) = link {
             // SAFETY: a queued node is alive while the bucket lock is held.
             let node = unsafe { waiter.as_ref() };
             link = node.next.get();
-            match filter(node.token) {
-                FilterOp::Unpark => {
-                    // SAFETY: the lock is held and the node was found in this bucket.
-                    unsafe { self.bucket.queues.unlink(waiter) };
-                    taken.append(waiter);
-                }
-                FilterOp::Skip => {}
-                FilterOp::Stop => break,
-            }
+            let taken = match filter(node.token) {
+                RequeueFilterOp::Unpark => &mut picked.woken,
+                RequeueFilterOp::Requeue => &mut picked.moved,
+                RequeueFilterOp::Skip => continue,
+                RequeueFilterOp::Stop => break,
+            };
+            // SAFETY: the lock is held and the node was found in this bucket.
+            unsafe { self.bucket.queues.unlink(waiter) };
+            taken.append(waiter);
         }
-        taken
+        picked
     }
 
     /// Queues all of `taken` for `key`, in order. The caller holds the bucket lock of the key they
@@ -253,6 +264,14 @@ impl WakeHandle {
         // SAFETY: a taken node lives until it is notified, and only its notifier has the handle.
         unsafe { Parker::notify(parker) };
     }
+}
+
+/// What [`Locked::pick`] has taken off a queue.
+pub(crate) struct Picked {
+    /// Who is unparked.
+    pub(crate) woken: Taken,
+    /// Who joins another queue.
+    pub(crate) moved: Taken,
 }
 
 /// Nodes that have left their queue and wait to be notified: a chain through their own links.

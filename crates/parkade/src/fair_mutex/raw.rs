@@ -5,9 +5,15 @@
 //! * acquired: our own release, which hands over;
 //! * times out in the queue: it held nothing; `PARKED` is corrected (H6);
 //! * taken off the queue: it *has* the lock, whatever its deadline says;
+//! * was moved here from a condition variable: as above, and without a deadline. If the lock was free then,
+//!   the first of those moved *has* it, before it wakes;
 //! * forked: the child's queue is empty, so the next release frees the lock (H5).
 
 use super::state::Word;
+use crate::{
+    parked::Parked,
+    requeue::{Destination, Lock, Reception},
+};
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, UnparkResult, policy::Wait,
 };
@@ -117,6 +123,40 @@ impl RawFairMutex {
         };
         // SAFETY: the key is our own address; the callback only touches the word.
         unsafe { parkade_core::unpark_one(self.key(), callback) };
+    }
+}
+
+impl Destination for RawFairMutex {
+    fn key(&self) -> usize {
+        self.key()
+    }
+
+    fn receive(&self) -> Reception {
+        if self.word.mark_parked_or_acquire() { Reception::AllQueue } else { Reception::FirstIsUp }
+    }
+
+    fn first_is_up(&self, moved: Parked) {
+        if moved == Parked::Some {
+            self.word.more_parked();
+        }
+    }
+
+    fn take_turn(&self) {
+        debug_assert!(self.word.is_locked(), "woken without the lock");
+    }
+}
+
+impl Lock for RawFairMutex {
+    fn destination(&self) -> Option<&dyn Destination> {
+        Some(self)
+    }
+
+    fn release_to_wait(&self) {
+        self.release();
+    }
+
+    fn acquire_again(&self) {
+        self.acquire();
     }
 }
 

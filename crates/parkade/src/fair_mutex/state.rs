@@ -25,6 +25,8 @@
 //! | H3 | HELD -> +PARKED | `mark_parked` | - | bucket lock | `fair_mutex_queue` |
 //! | H4 | HELD -> HELD, PARKED as the queue is | `publish` | - | the lock, bucket lock | `fair_mutex_queue` |
 //! | H5 | HELD \| PARKED -> free | `release_empty` | Release | the lock, bucket lock | `fair_mutex_timeout` |
+//! | H7 | HELD -> +PARKED, or free -> HELD | `mark_parked_or_acquire` | Acquire | bucket lock | `condvar_fair` |
+//! | H8 | HELD -> +PARKED | `more_parked` | - | the lock, bucket lock | `condvar_fair` |
 //! | H6 | PARKED as the queue is | `publish` | - | bucket lock | `fair_mutex_timeout` |
 //!
 //! # Ordering
@@ -85,6 +87,20 @@ impl Word {
     pub(super) fn mark_parked(&self) -> bool {
         let mark = |word| (word & HELD != 0).then_some(word | PARKED);
         self.0.fetch_update(Relaxed, Relaxed, mark).is_ok()
+    }
+
+    /// H7, for threads that are moved to the queue: if the lock is held they will wait, else the first of
+    /// them has it; what was acquired for it reaches it with its wake. Whether the lock was held.
+    #[must_use]
+    pub(super) fn mark_parked_or_acquire(&self) -> bool {
+        let change = |word| Some(if word & HELD != 0 { word | PARKED } else { HELD });
+        let before = self.0.fetch_update(H1.get(), Relaxed, change);
+        before.is_ok_and(|before| before & HELD != 0)
+    }
+
+    /// H8: others have been queued behind the thread that has the lock.
+    pub(super) fn more_parked(&self) {
+        self.0.fetch_or(PARKED, Relaxed);
     }
 
     /// H4, H6: the queue has changed while the lock stays held.

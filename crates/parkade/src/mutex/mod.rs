@@ -9,9 +9,12 @@ mod model;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-#[cfg(all(test, loom))]
-pub(crate) use edges::ALL as EDGES;
 pub use raw::RawMutex;
+#[cfg(all(test, loom))]
+pub(crate) use {
+    edges::ALL as EDGES,
+    state::{Role, Waking},
+};
 
 /// The states and transitions of a [`Mutex`], for the simulator of this workspace; not part of the
 /// stable interface.

@@ -21,6 +21,9 @@
 //! * times out in the queue: it held no wake; nothing to pass on, and a claim is withdrawn;
 //! * times out while designated: [`RawMutex::leave`] passes the wake on if the lock is free, and
 //!   takes the lock if it was reserved meanwhile;
+//! * was moved here from a condition variable: nobody wakes it but those who wake the first in line; it has no
+//!   deadline here, so it leaves only by being taken off;
+//! * is made designated on being moved: as any designated thread. It has no deadline, so it acquires;
 //! * panics: no user code runs here; callbacks of the table abort;
 //! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue;
 //!   `WAKING` and `CLAIM` may belong to threads that do not exist, so a child trusts neither
@@ -28,7 +31,10 @@
 //!   A stale reservation is taken by anybody.
 
 use super::state::{Locked, Role, Waking, Word};
-use crate::parked::Parked;
+use crate::{
+    parked::Parked,
+    requeue::{Destination, Lock, Reception},
+};
 use core::time::Duration;
 use parkade_core::{
     Moment, ParkRequest, ParkResult, Place, UnparkResult, UnparkToken, fence,
@@ -61,6 +67,14 @@ struct Waiter {
     deadline: Option<Moment>,
 }
 
+impl Waiter {
+    /// It was taken off the queue, and is the designated thread now.
+    fn woken(&mut self) {
+        self.role = Role::Designated;
+        self.wait.woken();
+    }
+}
+
 /// The two-byte lock under [`Mutex`](super::Mutex).
 pub struct RawMutex {
     word: Word,
@@ -82,7 +96,7 @@ impl RawMutex {
     }
 
     #[cfg(all(test, loom))]
-    pub(super) fn word(&self) -> &Word {
+    pub(crate) fn word(&self) -> &Word {
         &self.word
     }
 
@@ -90,12 +104,7 @@ impl RawMutex {
     /// whose deadline passes just after it was woken.
     #[cfg(all(test, loom))]
     pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
-        let mut waiter = Waiter {
-            wait: Wait::begin(self.key(), None),
-            role: Role::Newcomer,
-            claimed: false,
-            deadline: None,
-        };
+        let mut waiter = self.newcomer(None);
         while waiter.role == Role::Newcomer {
             if self.word.try_acquire_as(waiter.role) {
                 return true;
@@ -126,6 +135,17 @@ impl RawMutex {
             let acquired = self.lock_slow(None);
             debug_assert!(acquired, "a wait without a deadline timed out");
         }
+    }
+
+    /// Acquires for a thread that is designated though it has not queued here by itself: it was moved to
+    /// the queue and taken off it, or made designated when others were moved ([`Destination`]).
+    #[cold]
+    pub(crate) fn acquire_designated(&self) {
+        let mut waiter = self.newcomer(None);
+        let _ = waiter.wait.queueing();
+        waiter.woken();
+        let acquired = self.compete(waiter);
+        debug_assert!(acquired, "a wait without a deadline timed out");
     }
 
     #[inline]
@@ -177,14 +197,17 @@ impl RawMutex {
         );
     }
 
+    fn newcomer(&self, deadline: Option<Moment>) -> Waiter {
+        let wait = Wait::begin(self.key(), deadline);
+        Waiter { wait, role: Role::Newcomer, claimed: false, deadline }
+    }
+
     #[cold]
     fn lock_slow(&self, deadline: Option<Moment>) -> bool {
-        let mut waiter = Waiter {
-            wait: Wait::begin(self.key(), deadline),
-            role: Role::Newcomer,
-            claimed: false,
-            deadline,
-        };
+        self.compete(self.newcomer(deadline))
+    }
+
+    fn compete(&self, mut waiter: Waiter) -> bool {
         loop {
             if self.word.try_acquire_as(waiter.role) {
                 self.acquired(&mut waiter);
@@ -260,8 +283,7 @@ impl RawMutex {
         match result {
             ParkResult::Invalid => true,
             ParkResult::Unparked(_) => {
-                waiter.role = Role::Designated;
-                waiter.wait.woken();
+                waiter.woken();
                 true
             }
             ParkResult::TimedOut => {
@@ -391,6 +413,53 @@ impl RawMutex {
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
         unsafe { parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback) };
+    }
+}
+
+impl Destination for RawMutex {
+    fn key(&self) -> usize {
+        self.key()
+    }
+
+    fn receive(&self) -> Reception {
+        // Without FENCED nobody may be bound to look for those who cannot poll.
+        let next_release_looks =
+            || self.word.queue().fenced() && self.word.try_prepare_park(Role::Newcomer);
+        let designated_looks = || !forked() && self.word.try_park_behind_designated();
+        if next_release_looks() || designated_looks() {
+            Reception::AllQueue
+        } else {
+            Reception::FirstIsUp
+        }
+    }
+
+    fn first_is_up(&self, moved: Parked) {
+        // While we hold the bucket lock, PARKED speaks of those who were here before.
+        let parked = if self.word.queue().parked() { Parked::Some } else { moved };
+        self.word.publish(parked, Waking::Set);
+    }
+
+    fn take_turn(&self) {
+        self.acquire_designated();
+    }
+}
+
+impl Lock for RawMutex {
+    fn destination(&self) -> Option<&dyn Destination> {
+        Some(self)
+    }
+
+    fn release_to_wait(&self) {
+        self.release();
+    }
+
+    fn about_to_wait(&self) {
+        self.word.announce_as_holder();
+        self.make_binding();
+    }
+
+    fn acquire_again(&self) {
+        self.acquire();
     }
 }
 

@@ -38,7 +38,7 @@
 //! * `CLAIM`: set by the designated thread (C1); cleared by the claimer: when it acquires (M3), or
 //!   leaves under the bucket lock. Survives its parking again.
 //! * `NEEDS_WAKE`: written with every change of `PARKED` or `WAKING`, in the same step. Exact.
-//! * `SYMMETRIC`, `FENCED`: set by an announcer (A1, A2); cleared together by the holder, in one
+//! * `SYMMETRIC`, `FENCED`: set by an announcer (A1, A2), or both at once by the holder (A4); cleared together by the holder, in one
 //!   compare-exchange that requires `FENCED` set and `NEEDS_WAKE` and `CLAIM` clear (A3).
 //!
 //! # Transitions
@@ -61,6 +61,13 @@
 //!   finds `SYMMETRIC` without `FENCED` may queue at once, on the strength of the announcer's promise
 //!   to come to the bucket after its fence. P1 and P4, by which a thread ceases to look after the
 //!   queue, require `SYMMETRIC` in the same step.
+//! * *The holder announces* (A4) without a fence: every release before its acquisition is over, and every
+//!   later one comes after its own and sees `SYMMETRIC`. Not where `SYMMETRIC` is set and `FENCED` is not: the
+//!   mode could then end before the announcer's fence has, and A2 would begin one that nobody announced.
+//! * *Threads that come from the queue of a condition variable* rely on the next release (P1, made on their
+//!   behalf; that needs the lock held), on the designated thread (P5), or the first of them is made the designated
+//!   one (P3) and the others rely on it. P5 looks at `WAKING` and sets `PARKED` in one step, because M3
+//!   needs no bucket lock: either it sees M3, or M3 sees `PARKED`.
 //! * *Who relies on whom* (S3): with `NEEDS_WAKE` set, sleepers rely on the next release. It was set
 //!   either under `SYMMETRIC` (P1, P4), which A3 cannot clear meanwhile, or by the holder itself (M3).
 //!   With `WAKING` set they rely on the designated thread, and releases need not look. (A forked child,
@@ -160,11 +167,12 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     row("A1", "queue: +SYMMETRIC, then a heavy fence", "anybody about to park", "asymmetric"),
     row("A2", "queue: +FENCED", "the announcer, under the bucket lock", "promise"),
     row("A3", "queue: -SYMMETRIC -FENCED", "the holder", "asymmetric"),
+    row("A4", "queue: +SYMMETRIC +FENCED", "the holder, if SYMMETRIC is clear", "condvar_requeue"),
     row(
         "P1",
         "queue: +PARKED -WAKING, then look at locked",
-        "a parker, under the bucket lock; Acquire",
-        "wake, depart",
+        "a parker, or whoever moves threads to the queue, under the bucket lock; Acquire",
+        "wake, depart, condvar_requeue",
     ),
     row("P2", "queue: P1 undone", "the parker, if the lock may be taken", "wake"),
     row(
@@ -178,6 +186,12 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "queue: -WAKING -CLAIM, then look at locked",
         "the designated thread that gives up, under the bucket lock; Acquire",
         "depart",
+    ),
+    row(
+        "P5",
+        "queue: +PARKED, if WAKING is set",
+        "whoever moves threads to the queue, under the bucket lock",
+        "condvar_behind_designated",
     ),
     row("C1", "queue: +CLAIM", "the designated thread", "claim"),
 ];
@@ -426,6 +440,12 @@ impl Word {
         self.queue.fetch_or(FENCED, Relaxed);
     }
 
+    /// A4: the holder announces those who will be moved to the queue, unless somebody has begun to.
+    pub fn announce_as_holder(&self) {
+        let announce = |queue| (queue & SYMMETRIC == 0).then_some(queue | SYMMETRIC | FENCED);
+        let _ = self.queue.fetch_update(Relaxed, Relaxed, announce);
+    }
+
     /// A3: back to asymmetric mode, for a holder that saw `queue`.
     #[must_use]
     pub fn try_return_to_asymmetric(&self, Queue(queue): Queue) -> bool {
@@ -473,6 +493,14 @@ impl Word {
                 Waking::Resign => resigned(queue),
             }
         });
+    }
+
+    /// P5: makes ready for threads that are moved to the queue, if somebody is designated and will see to
+    /// them. The caller holds the bucket lock; on `true` it queues a thread before it releases that lock.
+    #[must_use]
+    pub fn try_park_behind_designated(&self) -> bool {
+        let mark = |queue| (queue & WAKING != 0).then_some(queue | PARKED);
+        self.queue.fetch_update(Relaxed, Relaxed, mark).is_ok()
     }
 
     /// Withdraws the claim of a claimer that leaves the queue; the caller holds the bucket lock.
