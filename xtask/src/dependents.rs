@@ -80,7 +80,7 @@ const DEPENDENTS: &[Dependent] = &[
     },
     Dependent {
         name: "tokio",
-        version: "1.48.0",
+        version: "1.54.1",
         features: "full parking_lot test-util",
         uses: "parking_lot 0.12: Mutex, RwLock, Condvar in the scheduler",
         args: &[

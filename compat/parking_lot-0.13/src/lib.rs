@@ -41,7 +41,7 @@ pub use parkade::{
 pub use parkade::{
     FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard,
     MappedRecursiveRwLockReadGuard, MappedRecursiveRwLockWriteGuard, MappedReentrantMutexGuard,
-    MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, Once, OnceState,
+    MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, Once, OnceState, RawCondvar,
     RawFairMutex, RawMutex, RawRwLockRecursive, RawThreadId, RecursiveRwLock,
     RecursiveRwLockReadGuard, RecursiveRwLockUpgradableReadGuard, RecursiveRwLockWriteGuard,
     ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
