@@ -12,8 +12,8 @@ use std::{
 };
 
 use parkade::poison::{
-    LockResult, MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard,
-    RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
+    Condvar, LockResult, MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex,
+    MutexGuard, Once, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError, TryLockResult,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -93,6 +93,8 @@ fn sizes() {
     assert_eq!(size_of::<RwLock<()>>(), 12);
     assert_eq!(size_of::<RwLock<[u8; 3]>>(), 12);
     assert_eq!(size_of::<RwLock<u32>>(), 16);
+    assert_eq!(size_of::<Condvar>(), 1);
+    assert_eq!(size_of::<Once>(), 1);
     assert!(size_of::<MutexGuard<'_, u64>>() <= 2 * word);
     assert!(size_of::<Option<MutexGuard<'_, u64>>>() <= 2 * word);
     assert!(size_of::<RwLockWriteGuard<'_, u64>>() <= 2 * word);
@@ -334,4 +336,117 @@ fn mapped_guards_remember_when_they_were_made() {
         panic!("on purpose");
     });
     assert_eq!(*lock.lock().unwrap(), (2, 2));
+}
+
+#[test]
+fn waits_until_a_moment() {
+    let (lock, changed) = (Mutex::new(7), Condvar::new());
+    let soon = || Instant::now() + SOON;
+    let past = Instant::now();
+    for deadline in [past, soon()] {
+        let (guard, ended) = changed.wait_until(lock.lock().unwrap(), deadline).unwrap();
+        assert!(ended.timed_out());
+        drop(guard);
+    }
+    let mut looks = 0;
+    let condition = |_: &mut u32| {
+        looks += 1;
+        true
+    };
+    let (guard, ended) = changed.wait_until_while(lock.lock().unwrap(), past, condition).unwrap();
+    assert!(ended.timed_out());
+    assert_eq!(looks, 1, "the time was up before the first wait");
+    let (guard, ended) = changed.wait_until_while(guard, soon(), |_| true).unwrap();
+    assert!(ended.timed_out());
+    let (guard, ended) = changed.wait_until_while(guard, past, |_| false).unwrap();
+    assert!(!ended.timed_out());
+    drop(guard);
+
+    panics(|| {
+        let _guard = lock.lock();
+        panic!("on purpose");
+    });
+    let guard = || lock.lock().unwrap_err().into_inner();
+    let (kept, ended) = changed.wait_until(guard(), soon()).unwrap_err().into_inner();
+    assert!(ended.timed_out());
+    drop(kept);
+    let far = Instant::now() + Duration::from_secs(600);
+    assert!(!changed.wait_until_while(guard(), far, |_| false).unwrap().1.timed_out());
+    let (kept, _) = changed.wait_until_while(guard(), soon(), |_| true).unwrap_err().into_inner();
+    assert_eq!(*kept, 7);
+}
+
+/// Nothing looks at a deadline before the notification has come, so there is none that is missed.
+#[test]
+fn a_notification_ends_a_wait_with_a_deadline() {
+    let far = Instant::now() + Duration::from_secs(600);
+    let (lock, changed) = (Mutex::new(false), Condvar::new());
+    thread::scope(|scope| {
+        let guard = lock.lock().unwrap();
+        scope.spawn(|| {
+            *lock.lock().unwrap() = true;
+            changed.notify_one();
+        });
+        let (guard, ended) = changed.wait_until(guard, far).unwrap();
+        assert!(*guard && !ended.timed_out());
+    });
+}
+
+#[test]
+fn waits_with_two_mutexes_at_once() {
+    let (locks, changed) = ([Mutex::new(false), Mutex::new(false)], Condvar::new());
+    let (waiting, is_waiting) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        for lock in &locks {
+            let (changed, waiting) = (&changed, waiting.clone());
+            scope.spawn(move || {
+                let guard = lock.lock().unwrap();
+                waiting.send(()).unwrap();
+                assert!(*changed.wait(guard).unwrap());
+            });
+        }
+        (0..2).for_each(|_| is_waiting.recv().unwrap());
+        for lock in &locks {
+            *lock.lock().unwrap() = true;
+        }
+        changed.notify_all();
+    });
+}
+
+#[test]
+fn timed_waits_for_a_once() {
+    let once = Once::new();
+    assert!(!once.wait_for(SOON));
+    assert!(!once.wait_until(Instant::now() + SOON));
+    panics(|| once.call_once(|| panic!("on purpose")));
+    panics(|| assert!(!once.wait_for(SOON)));
+    panics(|| assert!(!once.wait_until(Instant::now())));
+    once.call_once_force(|_| {});
+    assert!(once.wait_for(Duration::ZERO));
+    assert!(once.wait_until(Instant::now()));
+}
+
+/// A program that names all of it through one path.
+#[test]
+fn one_use_finds_everything() {
+    use parkade::poison as sync;
+
+    let done = sync::Arc::new(sync::atomic::AtomicU32::new(0));
+    let weak: sync::Weak<_> = sync::Arc::downgrade(&done);
+    let barrier = sync::Arc::new(sync::Barrier::new(2));
+    let (send, receive) = sync::mpsc::channel();
+    let other = thread::spawn({
+        let (done, barrier) = (done.clone(), barrier.clone());
+        move || {
+            let _result: sync::BarrierWaitResult = barrier.wait();
+            done.fetch_add(1, sync::atomic::Ordering::Relaxed);
+            send.send(()).unwrap();
+        }
+    });
+    barrier.wait();
+    receive.recv().unwrap();
+    other.join().unwrap();
+    assert_eq!(done.load(sync::atomic::Ordering::Relaxed), 1);
+    drop(done);
+    assert!(weak.upgrade().is_none());
 }

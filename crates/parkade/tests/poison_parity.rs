@@ -11,6 +11,7 @@ use support::{Log, Watchdog, assert_same};
 mod over_std {
     pub(crate) use std::sync;
 
+    pub(crate) mod condvar;
     pub(crate) mod mutex;
     pub(crate) mod once;
     pub(crate) mod rwlock;
@@ -23,6 +24,7 @@ mod over_parkade {
 
     pub(crate) use parkade::poison as sync;
 
+    pub(crate) mod condvar;
     pub(crate) mod mutex;
     pub(crate) mod once;
     pub(crate) mod rwlock;
@@ -110,6 +112,17 @@ same! {
         shrinks_a_readers_lifetime
         waits_and_is_woken
         #[cfg(feature = "serde")] serialised;
+    condvar:
+        notified
+        notified_in_vain
+        poisoned_meanwhile
+        poisoned_before
+        poisoned_while_the_condition_holds
+        timed_out
+        condition_that_panics
+        waiting_while_panicking
+        everybody
+        made_and_shown;
     once:
         called_once
         a_panic_poisons

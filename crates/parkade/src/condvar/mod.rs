@@ -17,4 +17,6 @@ mod tests;
 
 #[cfg(not(loom))]
 pub use face::*;
+#[cfg(not(loom))]
+pub(crate) use raw::Ended;
 pub use raw::RawCondvar;

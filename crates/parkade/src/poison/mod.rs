@@ -1,39 +1,50 @@
-//! The locks with the face of `std::sync`, poisoning included: a program moves here by changing
+//! Parkade with the face of `std::sync`, poisoning included: a program moves here by changing
 //! `use std::sync::` to `use parkade::poison::`.
 //!
-//! [`Mutex`], [`RwLock`], [`Once`], [`OnceLock`] and [`LazyLock`] have `std`'s signatures and its poisoning to the letter, over Parkade's raw locks
-//! with their bounded waiting, their size and their readers that do not slow each other down. Besides, they
-//! have timed operations, and mapped guards, which `std` has only on nightly.
+//! [`Mutex`], [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`] and [`LazyLock`] have `std`'s signatures and its poisoning
+//! to the letter, over Parkade's raw locks: small, with bounded waiting, readers that do not slow each other down,
+//! and no spurious wakeups. Besides they have timed operations, whose names end in `_for` and `_until`, and what
+//! `std` has only on nightly so far: mapped guards, `get_or_try_init`.
 //!
 //! ```
-//! use parkade::poison::{Arc, Mutex, mpsc}; // was: use std::sync::{Arc, Mutex, mpsc};
+//! use parkade::poison::{Arc, Condvar, Mutex}; // was: use std::sync::{Arc, Condvar, Mutex};
 //!
-//! let total = Arc::new(Mutex::new(0));
-//! let (done, wait) = mpsc::channel();
+//! let shared = Arc::new((Mutex::new(0), Condvar::new()));
 //! for number in 1..=4 {
-//!     let (total, done) = (Arc::clone(&total), done.clone());
+//!     let shared = Arc::clone(&shared);
 //!     std::thread::spawn(move || {
-//!         *total.lock().unwrap() += number;
-//!         done.send(()).unwrap();
+//!         *shared.0.lock().unwrap() += number;
+//!         shared.1.notify_one();
 //!     });
 //! }
-//! drop(done);
-//! assert_eq!(wait.iter().count(), 4);
-//! assert_eq!(*total.lock().unwrap(), 10);
+//! let (total, changed) = &*shared;
+//! let total = changed.wait_while(total.lock().unwrap(), |total| *total < 10).unwrap();
+//! assert_eq!(*total, 10);
 //! ```
+//!
+//! Poisoning is worth its `unwrap`s where a value that a panic left half-way must not be taken for a good one.
+//! Where that cannot be, [`parkade::Mutex`](crate::Mutex) has the shorter code.
 //!
 //! # What is `std`'s own
 //!
-//! The results and errors ([`LockResult`], [`PoisonError`], [`TryLockError`], [`TryLockResult`]) are `std`'s own
-//! types, so that `?` and functions that take them go on working. [`Arc`], [`Weak`], [`atomic`] and [`mpsc`] are
-//! here so that one `use` finds everything.
+//! * The results and errors ([`LockResult`], [`PoisonError`], [`TryLockError`], [`TryLockResult`]), so that `?` and
+//!   functions that take them go on working.
+//! * What one finds beside them in `std::sync`, so that one `use` finds everything: [`Arc`], [`Weak`], [`atomic`], [`mpsc`]
+//!   and [`Barrier`]. A thread that waits for one of these does not wait with Parkade.
+//!
+//! [`OnceLock`] and [`LazyLock`] are Parkade's, whose face is `std`'s anyway.
 //!
 //! # What is different
 //!
-//! * With the feature `send_guard`, guards may be sent to another thread. A guard poisons if the thread that
-//!   drops it panics, and the thread that made it did not panic then.
-//! * In debug builds, a thread that would wait for itself in [`RwLock::read`] panics instead.
+//! * **Waiting for oneself** panics where `std` waits for ever: in the closure of a [`Once`], [`OnceLock`] or [`LazyLock`],
+//!   and, in debug builds, in [`RwLock::read`].
+//! * **Guards** are of types of their own, so they do not go where a `std::sync::MutexGuard` is asked for, nor does
+//!   [`WaitTimeoutResult`].
+//! * **`send_guard`**: with this feature guards may be sent to another thread. A guard poisons if the thread that
+//!   drops it panics and the one that made it did not panic then.
+//! * **Deprecated** `ONCE_INIT`, and what `std` has only on nightly and is not named above, are not here.
 
+mod condvar;
 mod flag;
 mod lock;
 mod mutex;
@@ -44,6 +55,7 @@ mod rwlock_guards;
 mod serde;
 mod shared;
 
+pub use condvar::*;
 pub use mutex::*;
 pub use once::*;
 pub use rwlock::*;
@@ -53,5 +65,6 @@ pub use rwlock_guards::*;
 pub use crate::{LazyLock, OnceLock};
 #[doc(no_inline)]
 pub use std::sync::{
-    Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic, mpsc,
+    Arc, Barrier, BarrierWaitResult, LockResult, PoisonError, TryLockError, TryLockResult, Weak,
+    atomic, mpsc,
 };

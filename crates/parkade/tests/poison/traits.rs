@@ -9,7 +9,8 @@ use std::{
 };
 
 use super::sync::{
-    LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    Condvar, LazyLock, Mutex, MutexGuard, Once, OnceLock, RwLock, RwLockReadGuard,
+    RwLockWriteGuard, WaitTimeoutResult,
 };
 use crate::Log;
 
@@ -99,8 +100,9 @@ pub(crate) fn guards() -> Log {
 pub(crate) fn others() -> Log {
     let mut log = Log::new();
     note_traits!(log, [Send Sync Unpin UnwindSafe RefUnwindSafe Debug Default Copy Clone], [
-        Once,
+        Condvar, Once, WaitTimeoutResult,
     ]);
+    note_traits!(log, [PartialEq Eq], [WaitTimeoutResult,]);
     note_traits!(log, [Send Sync Unpin UnwindSafe RefUnwindSafe Debug Default Clone PartialEq Eq], [
         OnceLock<u8>, OnceLock<Sent>, OnceLock<Shared>, OnceLock<Kept>, OnceLock<Exclusive>,
         OnceLock<Fragile>, OnceLock<f32>, OnceLock<PhantomPinned>,
