@@ -141,7 +141,7 @@ fn test(dependent: &Dependent) -> Outcome {
 
 /// Puts the crate's sources, as published, into a folder of their own, with our packages for parking_lot's.
 fn unpack(dependent: &Dependent) -> Outcome<PathBuf> {
-    let source = published(dependent)?;
+    let source = published(dependent.name, dependent.version)?;
     let folder = target().join("dependents").join(dependent.spec());
     let _ = fs::remove_dir_all(&folder);
     copy(&source, &folder).map_err(|error| format!("{}: {error}", folder.display()))?;
@@ -167,10 +167,9 @@ fn patches(name: &str) -> String {
     )
 }
 
-/// Where cargo has put the crate's sources.
-fn published(dependent: &Dependent) -> Outcome<PathBuf> {
-    let Dependent { name, version, .. } = dependent;
-    let folder = target().join("dependents").join(format!("fetch-{}", dependent.spec()));
+/// Where cargo has put a crate's sources.
+pub(crate) fn published(name: &str, version: &str) -> Outcome<PathBuf> {
+    let folder = target().join("dependents").join(format!("fetch-{name}@{version}"));
     fs::create_dir_all(folder.join("src")).map_err(|error| error.to_string())?;
     let manifest = format!(
         "[package]\nname = \"fetch\"\nedition = \"2024\"\n\n[dependencies]\n\
@@ -183,10 +182,10 @@ fn published(dependent: &Dependent) -> Outcome<PathBuf> {
     let metadata = output(metadata.current_dir(&folder))?;
     let metadata: Value = serde_json::from_str(&metadata).map_err(|error| error.to_string())?;
     let mut packages = metadata["packages"].as_array().into_iter().flatten();
-    let package = packages.find(|it| it["name"] == *name && it["version"] == *version);
+    let package = packages.find(|it| it["name"] == name && it["version"] == version);
     let manifest = package.and_then(|package| package["manifest_path"].as_str());
     let folder = manifest.and_then(|manifest| Path::new(manifest).parent());
-    folder.map(Path::to_owned).ok_or_else(|| format!("cargo has not fetched {}", dependent.spec()))
+    folder.map(Path::to_owned).ok_or_else(|| format!("cargo has not fetched {name}@{version}"))
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

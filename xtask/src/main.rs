@@ -8,6 +8,7 @@ mod compat;
 mod dependents;
 mod instructions;
 mod models;
+mod originals;
 mod shell;
 mod weaken;
 
@@ -38,6 +39,8 @@ enum Task {
     Api(api::Args),
     /// Run the published tests of crates that use parking_lot, with ours in its place
     Dependents(dependents::Args),
+    /// Run parking_lot's own tests over the packages that stand in for it
+    Originals(originals::Args),
     /// Create and join a million threads that contend for a lock, and look at the memory
     Churn(churn::Args),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Compat(args) => compat::run(&args),
         Task::Api(args) => api::run(&args),
         Task::Dependents(args) => dependents::run(&args),
+        Task::Originals(args) => originals::run(&args),
         Task::Churn(args) => churn::run(&args),
     };
     match result {

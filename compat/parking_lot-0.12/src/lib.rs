@@ -12,6 +12,7 @@
 //! waiting. They are `lock_api` 0.4's types, as [`lock_api`] here. What differs:
 //!
 //! * in debug builds a `read()` that would wait for its own thread panics instead of deadlocking;
+//! * threads may wait for one `Condvar` with different mutexes at a time, where the original panics;
 //! * the module `deadlock` (feature `deadlock_detection`) finds nothing;
 //! * the features `hardware-lock-elision` and `nightly` change nothing in the locks;
 //! * `send_guard` and `deadlock_detection` may be on at the same time.

@@ -10,7 +10,9 @@
 //!
 //! Everything is [`parkade`]'s, which has the same interface under (nearly) the same names. What differs:
 //!
+//! * [`RawRwLock`] has no parameter: `RawRwLock<true>` is [`RawRwLockRecursive`] only;
 //! * in debug builds a `read()` that would wait for its own thread panics instead of deadlocking;
+//! * threads may wait for one `Condvar` with different mutexes at a time, where the original panics;
 //! * the module `deadlock` (feature `deadlock_detection`) finds nothing;
 //! * `send_guard` and `deadlock_detection` may be on at the same time.
 //!
@@ -29,9 +31,10 @@ pub mod deadlock {
     pub use parking_lot_core::deadlock::check_deadlock;
 }
 
-mod raw;
+mod condvar;
 
 pub use ::lock_api;
+pub use condvar::Condvar;
 pub use lock_api::WaitTimeoutResult;
 #[cfg(feature = "arc_lock")]
 pub use parkade::{
@@ -42,9 +45,8 @@ pub use parkade::{
     FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard,
     MappedRecursiveRwLockReadGuard, MappedRecursiveRwLockWriteGuard, MappedReentrantMutexGuard,
     MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex, MutexGuard, Once, OnceState, RawCondvar,
-    RawFairMutex, RawMutex, RawRwLockRecursive, RawThreadId, RecursiveRwLock,
+    RawFairMutex, RawMutex, RawRwLock, RawRwLockRecursive, RawThreadId, RecursiveRwLock,
     RecursiveRwLockReadGuard, RecursiveRwLockUpgradableReadGuard, RecursiveRwLockWriteGuard,
     ReentrantMutex, ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
     RwLockWriteGuard,
 };
-pub use raw::{Condvar, RawRwLock};

@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
 
     fn data(&mut self, doc: &'a Doc, key: &str, kind: &str, data: &'a Value) {
         let params = data["generics"]["params"].as_array().into_iter().flatten();
-        let count = params.filter(|param| param["kind"].get("type").is_some()).count();
+        let count = params.filter(|param| param["kind"].get("lifetime").is_none()).count();
         let text = match kind {
             "enum" => "enum".to_owned(),
             // A raw lock is a parameter of lock_api's types, which is a detail of where they come from.
