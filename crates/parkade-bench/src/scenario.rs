@@ -66,6 +66,37 @@ pub enum Shape {
     },
     /// What is done with a reader-writer lock.
     Rw(RwShape),
+    /// What is done with a mutex that a thread may lock again.
+    Reentrant(ReentrantShape),
+    /// What is done with condition variables.
+    Condvar(CondvarShape),
+}
+
+/// What threads do with a mutex and two condition variables. Each thread's turn, put, take, broadcast or
+/// hearing of one is an operation, and its wait includes that for the others to make it possible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CondvarShape {
+    /// Two threads take turns and notify each other.
+    PingPong,
+    /// The first thread puts items into a queue, the others take them out; each put notifies one taker, each
+    /// take the first thread.
+    Queue {
+        /// How many items the queue holds.
+        capacity: u32,
+        /// Work steps on a private value, for each item put or taken, without the lock.
+        outside: u32,
+    },
+    /// The first thread notifies all others at once, and again when each has been there.
+    Broadcast,
+}
+
+/// What a single thread does with a mutex that it may lock again, without even a counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReentrantShape {
+    /// Locks and unlocks.
+    EmptyLoop,
+    /// Locks three times and unlocks as often: one operation.
+    Nested,
 }
 
 /// What threads do with a reader-writer lock.
@@ -163,6 +194,8 @@ impl Scenario {
     pub fn kind(&self) -> LockKind {
         match self.shape {
             Shape::Rw(_) => LockKind::Rwlock,
+            Shape::Reentrant(_) => LockKind::Reentrant,
+            Shape::Condvar(_) => LockKind::Condvar,
             _ => LockKind::Mutex,
         }
     }
@@ -170,13 +203,16 @@ impl Scenario {
     /// Which operations are timed.
     pub fn sampling(&self) -> Sampling {
         match self.shape {
-            Shape::EmptyLoop | Shape::Solo | Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
+            Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => Sampling::Off,
+            Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
             Shape::Rw(RwShape::Mixed { inside, .. }) if inside >= 80 => Sampling::OneIn(16),
             Shape::Steps { inside, .. } if inside >= 2000 => Sampling::Every,
             Shape::SleepInside { .. } | Shape::Burst { .. } => Sampling::Every,
+            Shape::Condvar(CondvarShape::PingPong | CondvarShape::Broadcast) => Sampling::Every,
+            Shape::Condvar(CondvarShape::Queue { .. }) => Sampling::OneIn(16),
             // 20 ns for the clock now and then do not show beside 80 ns of work.
             Shape::Steps { inside, outside } if inside + outside >= 80 => Sampling::OneIn(16),
             // In hog the hog itself is timed always, its victims like any short section.
@@ -220,11 +256,12 @@ impl Scenario {
     }
 
     /// The same workload with another number of threads, or `None` where the number is the
-    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], readers and writers in given numbers).
+    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], [`Shape::Reentrant`], readers and writers in given numbers).
     pub fn with_threads(&self, threads: u32) -> Option<Scenario> {
         let base = match self.shape {
-            Shape::EmptyLoop | Shape::Solo => return None,
+            Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => return None,
             Shape::Rw(RwShape::EmptyLoop(_) | RwShape::Apart { .. }) => return None,
+            Shape::Condvar(CondvarShape::PingPong) => return None,
             Shape::Rw(RwShape::Mixed { read_percent, .. }) => {
                 return Some(rw(threads, read_percent));
             }
@@ -289,8 +326,29 @@ impl Scenario {
                 format!("{inside} floating-point steps inside, {outside} outside")
             }
             Shape::Rw(shape) => shape.describe(self.threads),
+            Shape::Condvar(shape) => shape.describe(self.threads),
+            Shape::Reentrant(ReentrantShape::EmptyLoop) => {
+                "lock and unlock in an empty loop".to_owned()
+            }
+            Shape::Reentrant(ReentrantShape::Nested) => {
+                "lock three times and unlock three times in an empty loop".to_owned()
+            }
         };
         format!("{threads}: {what}")
+    }
+}
+
+impl CondvarShape {
+    fn describe(self, threads: u32) -> String {
+        let others = threads.saturating_sub(1);
+        match self {
+            CondvarShape::PingPong => "take turns, each notifies the other".to_owned(),
+            CondvarShape::Queue { capacity, outside } => format!(
+                "one puts items into a queue of {capacity}, {others} take them, \
+                 {outside} work steps outside"
+            ),
+            CondvarShape::Broadcast => format!("one notifies {others} at once, again and again"),
+        }
     }
 }
 
@@ -368,6 +426,8 @@ pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
     match kind {
         LockKind::Mutex => mutex_catalogue(),
         LockKind::Rwlock => rwlock_catalogue(),
+        LockKind::Reentrant => reentrant_catalogue(),
+        LockKind::Condvar => condvar_catalogue(),
     }
 }
 
@@ -382,6 +442,26 @@ fn rwlock_catalogue() -> Vec<Scenario> {
     let alone =
         [rw_empty("rw-empty-read", Access::Read), rw_empty("rw-empty-write", Access::Write)];
     alone.into_iter().chain(grid).collect()
+}
+
+fn reentrant_catalogue() -> Vec<Scenario> {
+    let alone = |name, shape| {
+        let shape = Shape::Reentrant(shape);
+        Scenario { role: Role::Cost, ..scenario(name, 1, shape) }
+    };
+    vec![
+        alone("reentrant-empty", ReentrantShape::EmptyLoop),
+        alone("reentrant-nested", ReentrantShape::Nested),
+    ]
+}
+
+fn condvar_catalogue() -> Vec<Scenario> {
+    let condvar = |name, threads, shape| scenario(name, threads, Shape::Condvar(shape));
+    vec![
+        condvar("cv-ping-pong-2", 2, CondvarShape::PingPong),
+        condvar("cv-queue-8", 8, CondvarShape::Queue { capacity: 16, outside: 200 }),
+        condvar("cv-all-33", 33, CondvarShape::Broadcast),
+    ]
 }
 
 fn mutex_catalogue() -> Vec<Scenario> {
@@ -480,6 +560,26 @@ mod tests {
         }
         let averaged = catalogue(LockKind::Rwlock).iter().filter(|s| s.role == Role::Mark).count();
         assert_eq!(averaged, 5);
+    }
+
+    #[test]
+    fn marks_of_reentrant_mutexes() {
+        for name in ["reentrant-empty", "reentrant-nested"] {
+            let scenario = find(name).unwrap();
+            let mark = scenario.mark().unwrap();
+            assert_eq!((mark.throughput, mark.wait), (1.0, None), "{name}");
+            assert_eq!(scenario.with_threads(4), None);
+        }
+    }
+
+    #[test]
+    fn marks_of_condition_variables() {
+        for scenario in catalogue(LockKind::Condvar) {
+            let mark = scenario.mark().unwrap();
+            assert_eq!((mark.throughput, mark.wait), (1.0, Some(1.0)), "{}", scenario.name);
+        }
+        assert_eq!(find("cv-queue-8").unwrap().with_threads(3).unwrap().name, "cv-queue-3");
+        assert_eq!(find("cv-ping-pong-2").unwrap().with_threads(3), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A lock under test.
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -52,6 +53,61 @@ pub trait RwSubject: 'static {
     fn try_write<R>(lock: &Self::Lock, section: impl FnOnce(&mut u64) -> R) -> Option<R>;
 }
 
+/// A mutex around a `Cell<u64>` that the thread which holds it may lock again.
+pub trait ReentrantSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type Lock: Send + Sync;
+
+    /// An unlocked lock.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks once more, runs `section` and unlocks as often.
+    fn with<R>(lock: &Self::Lock, section: impl FnOnce(&Cell<u64>) -> R) -> R;
+}
+
+/// A mutex around a `u64` with two condition variables.
+pub trait CondvarSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The mutex with its value, and the condition variables.
+    type Lock: Send + Sync;
+
+    /// Unlocked, with nobody waiting.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks, waits in `room` until the value is `ready`, runs `section`, notifies whom it calls and unlocks.
+    fn when(
+        lock: &Self::Lock,
+        room: Room,
+        ready: impl FnMut(u64) -> bool,
+        section: impl FnOnce(&mut u64) -> Call,
+    );
+}
+
+/// One of a lock's condition variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// One.
+    First,
+    /// The other.
+    Second,
+}
+
+/// Who is notified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// Nobody.
+    Nobody,
+    /// One of those who wait there, if any.
+    One(Room),
+    /// All who wait there.
+    All(Room),
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -71,17 +127,24 @@ pub enum LockKind {
     Mutex,
     /// Locks with readers and writers.
     Rwlock,
+    /// Exclusive locks that the thread which holds them may lock again.
+    Reentrant,
+    /// Condition variables.
+    Condvar,
 }
 
 impl LockKind {
     /// All kinds.
-    pub const ALL: &[LockKind] = &[LockKind::Mutex, LockKind::Rwlock];
+    pub const ALL: &[LockKind] =
+        &[LockKind::Mutex, LockKind::Rwlock, LockKind::Reentrant, LockKind::Condvar];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             LockKind::Mutex => "mutex",
             LockKind::Rwlock => "rwlock",
+            LockKind::Reentrant => "reentrant",
+            LockKind::Condvar => "condvar",
         }
     }
 
@@ -161,7 +224,16 @@ impl SubjectId {
 
     /// Whether it has a lock of this kind.
     pub fn has(self, kind: LockKind) -> bool {
-        kind == LockKind::Rwlock || self != SubjectId::CrossbeamSharded
+        match kind {
+            LockKind::Mutex => self != SubjectId::CrossbeamSharded,
+            LockKind::Rwlock => true,
+            // std's is not stable.
+            LockKind::Reentrant => matches!(
+                self,
+                SubjectId::Parkade | SubjectId::ParkingLot012 | SubjectId::ParkingLot013
+            ),
+            LockKind::Condvar => self == SubjectId::Std || self.has(LockKind::Reentrant),
+        }
     }
 
     /// A shorter name, accepted wherever the name is.
@@ -223,6 +295,8 @@ mod tests {
         }
         assert!(LockKind::Mutex.subjects().all(|id| id != SubjectId::CrossbeamSharded));
         assert_eq!(LockKind::Rwlock.subjects().count(), SubjectId::ALL.len());
+        assert_eq!(LockKind::Reentrant.subjects().count(), 3);
+        assert_eq!(LockKind::Condvar.subjects().count(), 4);
     }
 
     #[test]

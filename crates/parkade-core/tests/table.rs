@@ -3,8 +3,8 @@
 
 use parkade_core::{
     DEFAULT_PARK_TOKEN, Departure, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place,
-    RequeueOp, UnparkToken, park, park_with, snapshot, snapshot_of, unpark_all, unpark_filter,
-    unpark_one, unpark_one_if, unpark_requeue,
+    RequeueFilterOp, RequeueOp, UnparkToken, park, park_with, snapshot, snapshot_of, unpark_all,
+    unpark_filter, unpark_one, unpark_one_if, unpark_requeue, unpark_requeue_filter,
 };
 use std::{
     sync::{
@@ -264,6 +264,74 @@ fn a_requeued_waiter_times_out_on_its_new_key() {
         release.store(true, SeqCst);
         assert_eq!(waiter.join().unwrap(), ParkResult::TimedOut);
         assert_eq!(*left.lock().unwrap(), Some(Departure { key: to, have_more_threads: false }));
+    });
+}
+
+#[test]
+fn requeueing_by_filter_does_with_each_what_it_says() {
+    let (from, to) = (Key::new(), Key::new());
+    let (from, to) = (from.addr(), to.addr());
+    thread::scope(|scope| {
+        let parked: Vec<_> = (0..6).map(|i| park_thread(scope, from, i)).collect();
+        let mut seen = None;
+        let filter = |token: ParkToken| match token.0 {
+            0 | 3 => RequeueFilterOp::Requeue,
+            1 => RequeueFilterOp::Unpark,
+            2 => RequeueFilterOp::Skip,
+            _ => RequeueFilterOp::Stop,
+        };
+        let callback = |result| {
+            seen = Some(result);
+            UnparkToken(7)
+        };
+        // SAFETY: the keys are our own allocations; the callbacks only note.
+        let result = unsafe { unpark_requeue_filter(from, to, filter, callback) };
+        assert_eq!(seen, Some(result));
+        assert_eq!((result.unparked_threads, result.requeued_threads), (1, 2));
+        assert!(result.have_more_threads);
+        let order = |key| snapshot_of(key).iter().map(|p| p.token.0).collect::<Vec<_>>();
+        assert_eq!((order(from), order(to)), (vec![2, 4, 5], vec![0, 3]));
+        for key in [from, to] {
+            // SAFETY: the key is our own allocation.
+            unsafe { unpark_all(key, UnparkToken(8)) };
+        }
+        let tokens = [8, 7, 8, 8, 8, 8].map(|token| ParkResult::Unparked(UnparkToken(token)));
+        assert!(parked.into_iter().map(|parked| parked.join().unwrap()).eq(tokens));
+    });
+}
+
+#[test]
+fn a_deadline_that_ends_when_requeued_does_not_end_the_wait() {
+    let (from, to) = (Key::new(), Key::new());
+    let (from, to) = (from.addr(), to.addr());
+    let release = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        let request = ParkRequest::new(from).deadline_ends_when_requeued();
+        let waiter = scope.spawn(move || {
+            let request = request.deadline(Some(Moment::now()));
+            // Holds the thread back until it has been moved.
+            let hold = || {
+                while !release.load(SeqCst) {
+                    thread::yield_now();
+                }
+            };
+            // SAFETY: the key is a test's own allocation; the callbacks neither park nor panic.
+            unsafe { park_with(request, || true, hold, |_| unreachable!("it left")) }
+        });
+        wait_until_parked(from, 1);
+        // SAFETY: the keys are our own allocations; the callbacks do nothing.
+        unsafe { unpark_requeue(from, to, || RequeueOp::RequeueAll, |_, _| UnparkToken(0)) };
+        release.store(true, SeqCst);
+        // Its time was up before it slept; there is no telling when it has seen that.
+        thread::yield_now();
+        wake(to, 9);
+        assert_eq!(waiter.join().unwrap(), ParkResult::Unparked(UnparkToken(9)));
+
+        // On its first key it times out.
+        let request = request.deadline(Some(Moment::now()));
+        // SAFETY: as above.
+        let result = unsafe { park_with(request, || true, || {}, |_| {}) };
+        assert_eq!(result, ParkResult::TimedOut);
     });
 }
 

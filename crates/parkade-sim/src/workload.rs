@@ -121,7 +121,9 @@ impl Workload {
             Shape::Float { inside, outside } => {
                 busy(steps(inside, costs.float_step), steps(outside, costs.float_step))
             }
-            Shape::Rw(_) => panic!("{}: only mutexes are simulated", scenario.name),
+            Shape::Rw(_) | Shape::Reentrant(_) | Shape::Condvar(_) => {
+                panic!("{}: only mutexes are simulated", scenario.name)
+            }
         };
         let mut roles = vec![each; scenario.threads as usize];
         if let (Some(hog), Some(first)) = (hog, roles.first_mut()) {

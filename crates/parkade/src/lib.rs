@@ -1,7 +1,8 @@
 //! Locks that are small, fast and bounded in how long anybody waits.
 //!
 //! [`Mutex`] for almost everything, [`RwLock`] for what is mostly read, [`FairMutex`] where order itself is
-//! the requirement, [`ReentrantMutex`] and [`RecursiveRwLock`] where a thread locks or reads again. They are
+//! the requirement, [`ReentrantMutex`] and [`RecursiveRwLock`] where a thread locks or reads again, and [`Condvar`]
+//! to wait with any of them but a `ReentrantMutex`. The locks are
 //! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
 //! accepts any `lock_api` lock accepts these.
 //!
@@ -89,3 +90,7 @@ type GuardMarker = lock_api::GuardSend;
 #[cfg(all(doctest, not(loom)))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, not(loom)))]
+#[doc = include_str!("../../../docs/migrate.md")]
+mod migrate {}

@@ -31,6 +31,7 @@
 //! | [`parkade::FairMutex`](crate::FairMutex) | [`FairMutex`] | [`WeakFairMutex`] |
 //! | [`parkade::RecursiveRwLock`](crate::RecursiveRwLock) | [`RecursiveRwLock`] | [`WeakRecursiveRwLock`] |
 //! | [`parkade::ReentrantMutex`](crate::ReentrantMutex) | [`ReentrantMutex`] | [`WeakReentrantMutex`] |
+//! | [`parkade::Condvar`](crate::Condvar) | [`Condvar`] | [`WeakCondvar`] |
 
 use core::{fmt, ops::Deref};
 use lock_api::{GetThreadId, RawMutex, RawRwLock};
@@ -172,6 +173,34 @@ pub type ReentrantMutex<T> = Handle<crate::ReentrantMutex<T>>;
 /// ```
 pub type WeakReentrantMutex<T> = WeakHandle<crate::ReentrantMutex<T>>;
 
+/// A handle to a condition variable.
+///
+/// ```
+/// use parkade::shared::{Condvar, Mutex};
+/// use std::thread;
+///
+/// let (ready, changed) = (Mutex::new(false), Condvar::new());
+/// let waiter = thread::spawn({
+///     let (ready, changed) = (ready.clone(), changed.clone());
+///     move || changed.wait_while(&mut ready.lock(), |ready| !*ready)
+/// });
+/// *ready.lock() = true;
+/// changed.notify_all();
+/// waiter.join().unwrap();
+/// ```
+pub type Condvar = Handle<crate::Condvar>;
+
+/// A weak handle to a [`Condvar`].
+///
+/// ```
+/// use parkade::shared::{Condvar, WeakCondvar};
+///
+/// let changed = Condvar::new();
+/// let weak: WeakCondvar = changed.downgrade();
+/// assert_eq!(weak.upgrade().unwrap().notify_all(), 0);
+/// ```
+pub type WeakCondvar = WeakHandle<crate::Condvar>;
+
 /// A handle to a lock that all its clones have in common; see the [module](self).
 ///
 /// It dereferences to the lock's [`Arc`], and can be made from one and turned into one.
@@ -238,7 +267,7 @@ macro_rules! around {
         /// A new lock around that value.
         impl<$($raw: $bound,)+ T> From<T> for Handle<lock_api::$lock<$($raw,)+ T>> {
             fn from(value: T) -> Self {
-                Handle::new(value)
+                Self::new(value)
             }
         }
     )+};
@@ -259,7 +288,7 @@ impl<L: Around> Handle<L> {
 
     /// The value, if this is the last handle: when several handles are consumed in this way at once, exactly one
     /// of the calls returns it, which is not so for [`try_unwrap`](Handle::try_unwrap). Never blocks. A guard that was
-    /// forgotten does not count.
+    /// forgotten is no handle, unless it owned the lock: then it is one for ever.
     ///
     /// ```
     /// let lock = parkade::shared::Mutex::new(7);
@@ -299,6 +328,18 @@ impl<L: Around> Handle<L> {
     /// ```
     pub fn get_mut(&mut self) -> Option<&mut L::Value> {
         Arc::get_mut(&mut self.0).map(L::value_mut)
+    }
+}
+
+impl Handle<crate::Condvar> {
+    /// A new condition variable, for which nobody waits, and its first handle. Allocates once.
+    ///
+    /// ```
+    /// assert!(!parkade::shared::Condvar::new().notify_one());
+    /// ```
+    #[must_use]
+    pub fn new() -> Condvar {
+        Handle::default()
     }
 }
 

@@ -17,8 +17,8 @@ use std::{
 };
 
 use parkade::{
-    LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock,
-    RawThreadId, ReentrantMutexGuard, lock_api,
+    Condvar, FairMutex, LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex,
+    RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
     shared,
 };
@@ -242,6 +242,44 @@ fn counted_during_reentrant() {
     });
 }
 
+/// A turn with each operation of a condition variable, of which some time out, some are notified and some moved.
+fn waiting_and_notifying(
+    mutex: &Mutex<Witness>,
+    fair: &FairMutex<Witness>,
+    rwlock: &RwLock<Witness>,
+    changed: &Condvar,
+    index: usize,
+) {
+    let timeout = Duration::from_micros(200);
+    for round in index..index + 64 {
+        if round % 3 == 0 {
+            changed.notify_one();
+            mutex.lock().section(|| {
+                changed.notify_all();
+            });
+            fair.lock().section(|| {
+                changed.notify_all();
+            });
+        }
+        changed.wait_for(&mut mutex.lock(), timeout);
+        changed.wait_until(&mut mutex.lock(), Instant::now() + timeout);
+        changed.wait_while_for(&mut fair.lock(), |value| value.count() > 0, timeout);
+        changed.wait_for(&mut rwlock.read(), timeout);
+        changed.wait_for(&mut rwlock.upgradable_read(), timeout);
+        let mut guard = rwlock.write();
+        guard.section(|| {});
+        changed.wait_while_until(&mut guard, |_| true, Instant::now() + timeout);
+    }
+}
+
+fn counted_during_condvar() {
+    let changed = Condvar::new();
+    let (mutex, fair, rwlock) = (Mutex::default(), FairMutex::default(), RwLock::default());
+    counted_during("no allocation, condvar", |index| {
+        waiting_and_notifying(&mutex, &fair, &rwlock, &changed, index);
+    });
+}
+
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
 fn counted_during_bias() {
     let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
@@ -278,6 +316,7 @@ fn no_operation_allocates() {
     counted_during_rwlock::<RawRwLock>("no allocation, rwlock");
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
     counted_during_once("no allocation, once");
+    counted_during_condvar();
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 

@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use parkade::{RawFairMutex, RawMutex, lock_api::Mutex};
+use parkade::{
+    Condvar, RawFairMutex, RawMutex, WaitGuard,
+    lock_api::{self, Mutex},
+};
 use support::{
     FullMutex, Watchdog, Witness, busy,
     fork::{Side, child, fork, reap},
@@ -168,6 +171,59 @@ mod fair_mutex {
     fn child_of_a_bystander_can_lock() {
         child_of_a_bystander::<RawFairMutex>();
     }
+}
+
+/// A child that the holder forks has nobody of the parent's waiters, and can wait and notify by itself.
+fn child_of_a_notifier<R: FullMutex>()
+where
+    for<'a> lock_api::MutexGuard<'a, R, Witness>: WaitGuard,
+{
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let (lock, changed) = (&Mutex::<R, _>::new(Witness::new()), &Condvar::new());
+    for round in 0..ROUNDS / 4 {
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| changed.wait(&mut lock.lock()));
+            }
+            wait_until(|| parked_on(changed).len() == 3);
+            let guard = lock.lock();
+            // In every other round they have been moved to the queue of the lock.
+            let expected = if round % 2 == 0 { 0 } else { changed.notify_all() };
+            match fork() {
+                Side::Child => child(move || {
+                    assert_eq!(changed.notify_all(), 0, "waiters that do not exist");
+                    assert!(!changed.notify_one());
+                    drop(guard);
+                    lock.lock().section(|| {});
+                    thread::scope(|scope| {
+                        for _ in 0..3 {
+                            scope.spawn(|| changed.wait(&mut lock.lock()));
+                        }
+                        wait_until(|| parked_on(changed).len() == 3);
+                        let guard = lock.lock();
+                        assert_eq!(changed.notify_all(), 3);
+                        drop(guard);
+                    });
+                    contend(lock, 3, 10);
+                }),
+                Side::Parent(pid) => {
+                    drop(guard);
+                    assert_eq!(expected + changed.notify_all(), 3);
+                    reap(pid, &format!("notifier, round {round}"));
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn child_can_wait_and_notify_with_a_mutex() {
+    child_of_a_notifier::<RawMutex>();
+}
+
+#[test]
+fn child_can_wait_and_notify_with_a_fair_mutex() {
+    child_of_a_notifier::<RawFairMutex>();
 }
 
 /// Whether the lock's releases use a read-modify-write, as its `Debug` output tells.

@@ -13,11 +13,11 @@ macro_rules! names {
     ($library:ident) => {
         use $library::lock_api::{GetThreadId, RawMutex as _, RawRwLock as _};
         use $library::{
-            FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard,
+            Condvar, FairMutex, FairMutexGuard, MappedFairMutexGuard, MappedMutexGuard,
             MappedReentrantMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard, Mutex,
             MutexGuard, RawFairMutex, RawMutex, RawRwLock, RawThreadId, ReentrantMutex,
             ReentrantMutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard,
-            RwLockWriteGuard,
+            RwLockWriteGuard, WaitTimeoutResult,
         };
 
         pub(crate) fn guards(
@@ -47,6 +47,11 @@ macro_rules! names {
             guards(None, None, None, None, None, None);
             let values = (*mutex.lock(), *fair.lock(), *reentrant.lock(), *rwlock.read());
             assert_eq!(values, (1, 2, 3, 4));
+            let changed: Condvar = Condvar::new();
+            let ended: WaitTimeoutResult =
+                changed.wait_for(&mut mutex.lock(), std::time::Duration::ZERO);
+            assert!(ended.timed_out() && !changed.notify_one());
+            assert_eq!(changed.notify_all(), 0);
             assert_eq!(RawThreadId.nonzero_thread_id(), RawThreadId.nonzero_thread_id());
         }
     };

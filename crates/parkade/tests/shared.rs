@@ -18,8 +18,8 @@ use parkade::{
     MappedMutexGuard, MutexGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     prelude::*,
     shared::{
-        FairMutex, Handle, Mutex, RecursiveRwLock, ReentrantMutex, RwLock, WeakHandle, WeakMutex,
-        WeakRwLock,
+        Condvar, FairMutex, Handle, Mutex, RecursiveRwLock, ReentrantMutex, RwLock, WeakHandle,
+        WeakMutex, WeakRwLock,
     },
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
@@ -29,6 +29,7 @@ assert_impl_all!(RwLock<u8>: Send, Sync, Clone, Default, From<u8>, std::fmt::Deb
 assert_impl_all!(FairMutex<u8>: Send, Sync, Clone, Default, From<u8>, std::fmt::Debug);
 assert_impl_all!(RecursiveRwLock<u8>: Send, Sync, Clone, Default, From<u8>, std::fmt::Debug);
 assert_impl_all!(ReentrantMutex<u8>: Send, Sync, Clone, Default, From<u8>, std::fmt::Debug);
+assert_impl_all!(Condvar: Send, Sync, Clone, Default, std::fmt::Debug);
 assert_impl_all!(WeakMutex<u8>: Send, Sync, Clone, Default, std::fmt::Debug);
 // Exclusive locks hand a value from thread to thread, reader-writer locks share it.
 assert_impl_all!(Mutex<Cell<u8>>: Send, Sync);
@@ -118,6 +119,25 @@ fn the_other_locks_too() {
 }
 
 #[test]
+fn a_condvar_waits_with_guards_of_handles() {
+    let (turn, changed) = (Mutex::new(0), Condvar::new());
+    let threads: Vec<_> = (0..4)
+        .map(|mine| {
+            let (turn, changed) = (turn.clone(), changed.clone());
+            thread::spawn(move || {
+                let mut guard = turn.lock();
+                changed.wait_while(&mut guard, |turn| *turn != mine);
+                *guard += 1;
+                changed.notify_all();
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!((turn.into_inner(), changed.handle_count()), (Some(4), 1));
+    assert!(changed.ptr_eq(&changed.downgrade().upgrade().expect("it is there")));
+}
+
+#[test]
 fn the_value_comes_back_from_the_last_handle_only() {
     let mut lock = RwLock::new(String::from("a"));
     lock.get_mut().expect("the only handle").push('b');
@@ -192,7 +212,7 @@ fn arcs_and_unsized_values() {
     let back: Arc<parkade::Mutex<[u8]>> = lock.into();
     assert!(Arc::ptr_eq(&arc, &back));
     // Other locks of lock_api have handles as well.
-    let foreign: Handle<parking_lot_013::Mutex<u8>> = Handle::new(4);
+    let foreign = Handle::<parking_lot_013::Mutex<u8>>::new(4);
     assert_eq!(*foreign.clone().lock(), 4);
 }
 

@@ -10,11 +10,11 @@ use hdrhistogram::Histogram;
 
 use crate::clock::Clock;
 use crate::report::{Hog, Round, Side};
-use crate::scenario::{Part, RwShape, Sampling, Scenario, Shape};
+use crate::scenario::{CondvarShape, Part, ReentrantShape, RwShape, Sampling, Scenario, Shape};
 use crate::sides::{Access, Sides};
-use crate::subject::{RwSubject, Subject, SubjectId};
+use crate::subject::{CondvarSubject, ReentrantSubject, RwSubject, Subject, SubjectId};
 use crate::waits::{ThreadWaits, Waits};
-use crate::{with_rw_subject, with_subject};
+use crate::{with_condvar_subject, with_reentrant_subject, with_rw_subject, with_subject};
 use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
@@ -63,6 +63,12 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
         Shape::Rw(shape) => {
             with_rw_subject!(subject, S => measure_rw_as::<S>(scenario, shape, limits))
         }
+        Shape::Reentrant(shape) => {
+            with_reentrant_subject!(subject, S => measure_reentrant_as::<S>(scenario, shape, limits))
+        }
+        Shape::Condvar(shape) => {
+            with_condvar_subject!(subject, S => measure_condvar_as::<S>(scenario, shape, limits))
+        }
         _ => with_subject!(subject, S => measure_as::<S>(scenario, limits)),
     }
 }
@@ -103,11 +109,34 @@ fn measure_rw_as<S: RwSubject>(scenario: &Scenario, shape: RwShape, limits: Limi
     })
 }
 
+/// As [`measure_as`], for reentrant mutexes.
+fn measure_reentrant_as<S: ReentrantSubject>(
+    scenario: &Scenario,
+    shape: ReentrantShape,
+    limits: Limits,
+) -> Measured {
+    run(scenario, limits, S::new, |worker, locks| worker.work_reentrant::<S>(shape, locks))
+}
+
+/// As [`measure_as`], for condition variables.
+fn measure_condvar_as<S: CondvarSubject>(
+    scenario: &Scenario,
+    shape: CondvarShape,
+    limits: Limits,
+) -> Measured {
+    let work = |worker: Worker<'_>, locks: &[Padded<S::Lock>]| {
+        worker.work_condvar::<S>(shape, scenario.threads, locks)
+    };
+    run_waking(scenario, limits, S::new, work, worker::condvar::wake::<S>)
+}
+
 /// What a lock protects at first.
 fn first_value(shape: Shape) -> u64 {
     match shape {
         // Readers multiply by it, and a number that small would take the processor much longer.
         Shape::Rw(RwShape::Apart { .. }) => 1.0_f64.to_bits(),
+        // An empty queue, no turn and no broadcast yet.
+        Shape::Condvar(_) => 0,
         _ => 1,
     }
 }
@@ -117,6 +146,17 @@ fn run<L: Send + Sync>(
     limits: Limits,
     new: fn(u64) -> L,
     work: impl Fn(Worker<'_>, &[Padded<L>]) -> Outcome + Sync,
+) -> Measured {
+    run_waking(scenario, limits, new, work, |_| ())
+}
+
+/// As [`run`]; `wake` is called on every lock once the stop flag is set, for those who would not see it.
+fn run_waking<L: Send + Sync>(
+    scenario: &Scenario,
+    limits: Limits,
+    new: fn(u64) -> L,
+    work: impl Fn(Worker<'_>, &[Padded<L>]) -> Outcome + Sync,
+    wake: fn(&L),
 ) -> Measured {
     let clock = Clock::get();
     let count = match scenario.shape {
@@ -154,6 +194,7 @@ fn run<L: Send + Sync>(
         let watched_ns = watch(&stage, scenario.sampling(), time);
         stage.stop.0.store(true, Ordering::Relaxed);
         let stopped = clock.ticks();
+        locks.iter().for_each(|lock| wake(&lock.0));
         let outcomes: Vec<Outcome> = workers
             .into_iter()
             .map(|worker| worker.join().expect("workers do not panic"))

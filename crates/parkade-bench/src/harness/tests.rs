@@ -23,6 +23,38 @@ fn every_shape_counts_operations_of_every_subject() {
 }
 
 #[test]
+fn reentrant_operations_are_counted() {
+    for scenario in scenario::catalogue(LockKind::Reentrant) {
+        for subject in LockKind::Reentrant.subjects() {
+            let round = measure(&scenario, subject, limits(5)).round;
+            assert!(round.ops > 0 && round.waits.is_none(), "{} {subject}", scenario.name);
+            assert_eq!(round.per_thread, [round.ops]);
+        }
+    }
+}
+
+#[test]
+fn condition_variables_wake_everybody_and_stop() {
+    for scenario in scenario::catalogue(LockKind::Condvar) {
+        for subject in LockKind::Condvar.subjects() {
+            let round = measure(&scenario, subject, limits(30)).round;
+            assert!(round.ops > 0 && round.waits.is_some(), "{} {subject}", scenario.name);
+            let (least, most) =
+                (round.per_thread.iter().min().unwrap(), round.per_thread.iter().max().unwrap());
+            let (first, others) = (round.per_thread[0], round.per_thread[1..].iter().sum::<u64>());
+            match scenario.shape {
+                // What is in the queue has not been taken.
+                Shape::Condvar(CondvarShape::Queue { capacity, .. }) => {
+                    assert!((others..=others + u64::from(capacity)).contains(&first), "{subject}");
+                }
+                // Nobody is more than a turn, or a broadcast, ahead.
+                _ => assert!(most - least <= 1, "{} {subject} {round:?}", scenario.name),
+            }
+        }
+    }
+}
+
+#[test]
 fn the_hog_is_counted_apart() {
     let scenario = scenario::find("hog-6").unwrap();
     let round = measure(&scenario, SubjectId::ParkingLot012, limits(50)).round;

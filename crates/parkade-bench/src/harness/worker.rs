@@ -1,5 +1,7 @@
 //! The loops. Every one is generic over the lock, so that its fast path is inlined here.
 
+pub(super) mod condvar;
+mod reentrant;
 mod rw;
 
 use std::hint::black_box;
@@ -144,7 +146,9 @@ impl<'a> Worker<'a> {
             Shape::Hog { .. } => worker.steps::<S>(lock, 0, 0),
             Shape::Many { .. } => worker.many::<S>(locks),
             Shape::Float { inside, outside } => worker.float::<S>(lock, inside, outside),
-            Shape::Rw(_) => unreachable!("its loops take a reader-writer lock"),
+            Shape::Rw(_) | Shape::Reentrant(_) | Shape::Condvar(_) => {
+                unreachable!("its loops take another lock")
+            }
         })
     }
 

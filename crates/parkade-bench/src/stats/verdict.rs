@@ -117,8 +117,9 @@ impl Measure {
         match (self, kind) {
             (Measure::Throughput, LockKind::Mutex) => Some(1.1),
             (Measure::Throughput, LockKind::Rwlock) => Some(1.2),
+            (Measure::Throughput, LockKind::Reentrant | LockKind::Condvar) => Some(1.0),
             (Measure::Cpu | Measure::Switches, LockKind::Mutex) => Some(1.0),
-            (Measure::Cpu | Measure::Switches, LockKind::Rwlock) | (Measure::CpuLeast, _) => None,
+            (Measure::Cpu | Measure::Switches, _) | (Measure::CpuLeast, _) => None,
             (Measure::Spread, _) => Some(0.1),
         }
     }

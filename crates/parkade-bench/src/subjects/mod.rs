@@ -1,10 +1,13 @@
 //! The locks under test.
 
+mod condvars;
 mod locks;
 #[cfg(unix)]
 mod pthread;
+mod reentrant;
 mod rwlocks;
 
+pub use condvars::Monitor;
 pub use locks::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
 #[cfg(unix)]
 pub use pthread::Pthread;
@@ -66,12 +69,50 @@ macro_rules! with_rw_subject {
     };
 }
 
+/// As [`with_subject`], for reentrant mutexes.
+#[macro_export]
+macro_rules! with_reentrant_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot012 => {
+                type $subject = $crate::subjects::ParkingLot012;
+                $body
+            }
+            $crate::subject::SubjectId::ParkingLot013 => {
+                type $subject = $crate::subjects::ParkingLot013;
+                $body
+            }
+            other => unreachable!("{other} has nothing of the kind"),
+        }
+    };
+}
+
+/// As [`with_subject`], for condition variables.
+#[macro_export]
+macro_rules! with_condvar_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Std => {
+                type $subject = $crate::subjects::Std;
+                $body
+            }
+            other => $crate::with_reentrant_subject!(other, $subject => $body),
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::subject::{LockKind, RwSubject, Subject, TimedSubject};
+    use crate::subject::{
+        Call, CondvarSubject, LockKind, ReentrantSubject, Room, RwSubject, Subject, TimedSubject,
+    };
 
     fn excludes<S: Subject>() {
         let lock = S::new(0);
@@ -149,6 +190,75 @@ mod tests {
                 assert_eq!(<S as RwSubject>::ID, id);
                 excludes_writers::<S>();
                 shares_reading::<S>();
+            });
+        }
+    }
+
+    fn locks_again<S: ReentrantSubject>() {
+        let lock = S::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    for _ in 0..500 {
+                        S::with(&lock, |outer| {
+                            let seen = outer.get();
+                            S::with(&lock, |inner| inner.set(std::hint::black_box(seen) + 1));
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!(S::with(&lock, |value| value.get()), 1500, "{}", S::ID);
+    }
+
+    #[test]
+    fn every_reentrant_subject_locks_again_and_excludes() {
+        for id in LockKind::Reentrant.subjects() {
+            with_reentrant_subject!(id, S => {
+                assert_eq!(<S as ReentrantSubject>::ID, id);
+                locks_again::<S>();
+            });
+        }
+    }
+
+    /// Three threads in each room, and a turn of a thread of one makes it the other's turn.
+    fn notifies<S: CondvarSubject>() {
+        let lock = S::new(0);
+        std::thread::scope(|scope| {
+            for (mine, room, other) in
+                [(0, Room::First, Room::Second), (1, Room::Second, Room::First)]
+            {
+                for _ in 0..3 {
+                    let lock = &lock;
+                    scope.spawn(move || {
+                        for _ in 0..500 {
+                            let turn = |value: &mut u64| {
+                                *value += 1;
+                                Call::One(other)
+                            };
+                            S::when(lock, room, |value| value % 2 == mine, turn);
+                        }
+                    });
+                }
+            }
+        });
+        S::when(
+            &lock,
+            Room::First,
+            |_| true,
+            |value| {
+                assert_eq!(*value, 3000, "{}", S::ID);
+                Call::Nobody
+            },
+        );
+    }
+
+    #[test]
+    fn every_condvar_subject_notifies() {
+        for id in LockKind::Condvar.subjects() {
+            with_condvar_subject!(id, S => {
+                assert_eq!(<S as CondvarSubject>::ID, id);
+                notifies::<S>();
             });
         }
     }

@@ -20,7 +20,7 @@ use crate::parse;
 /// Measures Parkade's locks and their rivals, interleaved round by round
 ///
 /// Without arguments: every scenario of the mutex, 3 rounds of 0.25 s for each lock, about two
-/// minutes in all; with `--kind rwlock` those of the reader-writer lock. For figures to quote use
+/// minutes in all; with `--kind rwlock` those of the reader-writer lock, and so on. For figures to quote use
 /// `--rounds 5 --secs 0.7` on an idle machine.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -28,7 +28,8 @@ pub(crate) struct Args {
     ///
     /// In `rw-T-P` T threads draw at every operation whether they read (P percent) or write; the
     /// work under the lock goes by T. Reads and writes are also shown apart, and the longest wait
-    /// that is compared is the writers'.
+    /// that is compared is the writers'. In `condvar` each turn, put, take, broadcast or hearing of
+    /// one is an operation, and its wait includes that for the other threads to make it possible.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Option<LockKind>,
 
@@ -219,8 +220,13 @@ impl Args {
     }
 
     fn crews(&self, threads: Vec<u32>, kind: LockKind) -> Result<Vec<Crew>, Usage> {
-        if kind == LockKind::Mutex {
-            return Ok(or(threads, &[1, 2, 3, 4, 8, 16]).into_iter().map(Crew::Alike).collect());
+        match kind {
+            LockKind::Mutex => {
+                let threads = or(threads, &[1, 2, 3, 4, 8, 16]);
+                return Ok(threads.into_iter().map(Crew::Alike).collect());
+            }
+            LockKind::Rwlock => {}
+            _ => return Err(Usage(format!("--suite parking-lot has nothing for --kind {kind}"))),
         }
         if !threads.is_empty() {
             return Err(Usage("--threads: here they are --readers and --writers".into()));
@@ -478,6 +484,14 @@ mod tests {
         assert_eq!(kind(&["--scenario", "rw-8-99", "--kind", "rwlock"]), Ok(LockKind::Rwlock));
         assert!(kind(&["--scenario", "rw-8-99,mixed-2"]).unwrap_err().contains("one kind"));
         assert!(kind(&["--scenario", "mixed-2", "--kind", "rwlock"]).is_err());
+        for name in ["reentrant", "condvar"] {
+            assert_eq!(kind(&["--kind", name]).map(LockKind::name), Ok(name));
+            let error = kind(&["--kind", name, "--suite", "parking-lot"]).unwrap_err();
+            assert!(error.contains("has nothing for"), "{error}");
+            assert!(
+                kind(&["--kind", name, "--lock", "usync"]).unwrap_err().contains("usync has no")
+            );
+        }
         let sharded = ["--lock", "crossbeam-sharded", "--scenario"];
         assert!(kind(&[&sharded[..], &["rw-2-100"]].concat()).is_ok());
         let error = kind(&[&sharded[..], &["mixed-2"]].concat()).unwrap_err();

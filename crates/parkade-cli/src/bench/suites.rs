@@ -82,8 +82,8 @@ fn lock_bench_section(report: &Report, scenario: &ScenarioReport) -> String {
 
 fn parking_lot_section(report: &Report, scenario: &ScenarioReport) -> String {
     let mut table = match scenario.kind {
-        LockKind::Mutex => alike(report, scenario),
         LockKind::Rwlock => sides(report, scenario),
+        _ => alike(report, scenario),
     };
     align_right(&mut table);
     let mut text = format!("\n{}; per thread:\n", scenario.description);

@@ -21,7 +21,7 @@ pub(crate) fn list() -> String {
     for &kind in LockKind::ALL {
         let _ = writeln!(text, "Scenarios of --kind {kind}:");
         for scenario in scenario::catalogue(kind) {
-            let _ = writeln!(text, "  {:<14} {}", scenario.name, scenario.describe());
+            let _ = writeln!(text, "  {:<16} {}", scenario.name, scenario.describe());
         }
         text.push('\n');
     }
@@ -73,10 +73,10 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
     let summary = ScenarioSummary::of(scenario);
     let mut text = format!("\n{}  ({})\n", scenario.name, scenario.description);
     let columns = match (scenario.kind, scenario.threads) {
-        (LockKind::Mutex, 1) => ALONE,
-        (LockKind::Mutex, _) => CONTENDED,
         (LockKind::Rwlock, 1) => RW_ALONE,
         (LockKind::Rwlock, _) => RW_CONTENDED,
+        (_, 1) => ALONE,
+        (_, _) => CONTENDED,
     };
     let mut table = new_table();
     table.set_header(std::iter::once("lock").chain(columns.iter().map(|column| column.0)));
@@ -165,8 +165,26 @@ fn footnotes(summary: &ScenarioSummary) -> String {
 pub(crate) fn whose_waits(report: &Report) -> &'static str {
     match report.scenarios.first().map(|scenario| scenario.kind) {
         Some(LockKind::Rwlock) => "longest wait: the writers'; ",
-        Some(LockKind::Mutex) | None => "",
+        Some(_) | None => "",
     }
+}
+
+/// What is judged over all scenarios together.
+fn over_all(verdict: &Verdict) -> Table {
+    let mut table = new_table();
+    table.set_header(["over all", "reached", "mark", "", "scenarios", "worst"]);
+    for overall in &verdict.overall {
+        table.add_row([
+            overall.measure.name().to_owned(),
+            figure_of(overall.measure, overall.value),
+            mark_of(overall),
+            outcome(overall.mark.map(|_| overall.reached)).into(),
+            overall.scenarios.to_string(),
+            format!("{} ({})", figure_of(overall.measure, overall.worst_value), overall.worst),
+        ]);
+    }
+    align_right(&mut table);
+    table
 }
 
 fn marks(verdict: &Verdict, whose_waits: &str) -> String {
@@ -191,20 +209,9 @@ fn marks(verdict: &Verdict, whose_waits: &str) -> String {
         "\nParkade in parts of the best and the fairest rival ({whose_waits}cpu/op: of the best rival; csw/op: of \
          parking_lot 0.13)\n{table}\n"
     );
-    let mut table = new_table();
-    table.set_header(["over all", "reached", "mark", "", "scenarios", "worst"]);
-    for overall in &verdict.overall {
-        table.add_row([
-            overall.measure.name().to_owned(),
-            figure_of(overall.measure, overall.value),
-            mark_of(overall),
-            outcome(overall.mark.map(|_| overall.reached)).into(),
-            overall.scenarios.to_string(),
-            format!("{} ({})", figure_of(overall.measure, overall.worst_value), overall.worst),
-        ]);
+    if !verdict.overall.is_empty() {
+        let _ = writeln!(text, "{}", over_all(verdict));
     }
-    align_right(&mut table);
-    let _ = writeln!(text, "{table}");
     for (what, missed) in
         [("throughput", verdict.throughput_missed()), ("longest wait", verdict.waits_missed())]
     {

@@ -1,6 +1,6 @@
 //! The public type.
 
-pub use super::guards::WaitGuard;
+pub use super::guards::{Views, WaitGuard};
 use super::raw::{Ended, RawCondvar};
 use core::fmt;
 use parkade_core::Moment;
@@ -173,7 +173,7 @@ impl Condvar {
     pub fn wait_while<G, F>(&self, guard: &mut G, mut condition: F)
     where
         G: WaitGuard,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as Views<'_>>::View) -> bool,
     {
         while condition(guard.view()) {
             guard.wait(&self.raw, None);
@@ -201,7 +201,7 @@ impl Condvar {
     ) -> WaitTimeoutResult
     where
         G: WaitGuard,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as Views<'_>>::View) -> bool,
     {
         self.wait_while_before(guard, condition, || Moment::at(deadline))
     }
@@ -228,7 +228,7 @@ impl Condvar {
     ) -> WaitTimeoutResult
     where
         G: WaitGuard,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as Views<'_>>::View) -> bool,
     {
         self.wait_while_before(guard, condition, || Moment::after(timeout))
     }
@@ -242,7 +242,7 @@ impl Condvar {
     ) -> WaitTimeoutResult
     where
         G: WaitGuard,
-        F: FnMut(G::View<'_>) -> bool,
+        F: FnMut(<G as Views<'_>>::View) -> bool,
     {
         let deadline = deadline();
         let mut ended = Ended::Notified;

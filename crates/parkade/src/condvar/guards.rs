@@ -19,15 +19,19 @@ use parkade_core::{Moment, shim::AbortOnUnwind};
 /// let mut mapped = parkade::MutexGuard::map(value.lock(), |pair| &mut pair.0);
 /// parkade::Condvar::new().wait(&mut mapped);
 /// ```
-pub trait WaitGuard: sealed::Wait {
-    /// What a condition sees of the value: `&mut T`, or `&T` if others may be reading it.
-    type View<'a>
-    where
-        Self: 'a;
+pub trait WaitGuard: sealed::Wait + for<'a> Views<'a> {}
 
-    /// What a condition sees of the value.
+/// What a condition sees of the value that a [`WaitGuard`] gives access to.
+///
+/// (A trait of its own, with a parameter that nobody names, because an associated type with a lifetime would make
+/// closures demand that the guard lives for ever.)
+pub trait Views<'a, Bound = &'a Self>: sealed::Wait {
+    /// `&mut T`, or `&T` if others may be reading the value.
+    type View;
+
+    /// The value.
     #[doc(hidden)]
-    fn view(&mut self) -> Self::View<'_>;
+    fn view(&'a mut self) -> Self::View;
 }
 
 pub(super) mod sealed {
@@ -57,13 +61,12 @@ impl sealed::RawMutex for RawFairMutex {}
 impl sealed::RawRwLock for RawRwLock {}
 impl sealed::RawRwLock for RawRecursiveRwLock {}
 
-impl<R: sealed::RawMutex, T: ?Sized> WaitGuard for MutexGuard<'_, R, T> {
-    type View<'a>
-        = &'a mut T
-    where
-        Self: 'a;
+impl<R: sealed::RawMutex, T: ?Sized> WaitGuard for MutexGuard<'_, R, T> {}
 
-    fn view(&mut self) -> &mut T {
+impl<'a, R: sealed::RawMutex, T: ?Sized> Views<'a> for MutexGuard<'_, R, T> {
+    type View = &'a mut T;
+
+    fn view(&'a mut self) -> &'a mut T {
         self
     }
 }
@@ -95,13 +98,12 @@ impl<R: sealed::RawRwLock> requeue::Lock for Writing<'_, R> {
     }
 }
 
-impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockWriteGuard<'_, R, T> {
-    type View<'a>
-        = &'a mut T
-    where
-        Self: 'a;
+impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockWriteGuard<'_, R, T> {}
 
-    fn view(&mut self) -> &mut T {
+impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockWriteGuard<'_, R, T> {
+    type View = &'a mut T;
+
+    fn view(&'a mut self) -> &'a mut T {
         self
     }
 }
@@ -132,13 +134,12 @@ impl<R: sealed::RawRwLock> requeue::Lock for ReadingUpgradably<'_, R> {
     }
 }
 
-impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockUpgradableReadGuard<'_, R, T> {
-    type View<'a>
-        = &'a T
-    where
-        Self: 'a;
+impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockUpgradableReadGuard<'_, R, T> {}
 
-    fn view(&mut self) -> &T {
+impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockUpgradableReadGuard<'_, R, T> {
+    type View = &'a T;
+
+    fn view(&'a mut self) -> &'a T {
         self
     }
 }
@@ -172,13 +173,12 @@ impl<R: sealed::RawRwLock, T: ?Sized> requeue::Lock for Reading<'_, R, T> {
     }
 }
 
-impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockReadGuard<'_, R, T> {
-    type View<'a>
-        = &'a T
-    where
-        Self: 'a;
+impl<R: sealed::RawRwLock, T: ?Sized> WaitGuard for RwLockReadGuard<'_, R, T> {}
 
-    fn view(&mut self) -> &T {
+impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockReadGuard<'_, R, T> {
+    type View = &'a T;
+
+    fn view(&'a mut self) -> &'a T {
         self
     }
 }

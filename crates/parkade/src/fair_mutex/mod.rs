@@ -6,6 +6,8 @@ mod state;
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 #[cfg(all(test, loom))]
 pub(crate) use edges::ALL as EDGES;

@@ -313,9 +313,6 @@ fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary, looks:
         &chart::scatter(THROUGHPUT, FAIRNESS, &fairness),
     );
     match scenario.kind {
-        LockKind::Mutex => {
-            text.push_str(&waits("Waits", scenario, looks, |c| Some(&c.wait_quantiles)))
-        }
         LockKind::Rwlock => {
             for access in Access::ALL {
                 let title = format!("Waits of {}", access.doers());
@@ -324,6 +321,7 @@ fn contended_charts(scenario: &ScenarioReport, summary: &ScenarioSummary, looks:
                 }));
             }
         }
+        _ => text.push_str(&waits("Waits", scenario, looks, |c| Some(&c.wait_quantiles))),
     }
     text
 }
