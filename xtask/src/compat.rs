@@ -77,6 +77,9 @@ pub(crate) fn run(args: &Args) -> Outcome {
             let args = ["test", "--quiet", "--no-fail-fast", "--features", features];
             run_command(&mut package.cargo(args))?;
         }
+        let features = package.features.last().unwrap_or(&"");
+        let mut doc = package.cargo(["doc", "--quiet", "--no-deps", "--features", features]);
+        run_command(doc.env("RUSTDOCFLAGS", "-Dwarnings"))?;
     }
     Ok(())
 }

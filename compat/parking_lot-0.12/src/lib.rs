@@ -4,8 +4,8 @@
 //!
 //! ```toml
 //! [patch.crates-io]
-//! parking_lot = { path = "compat/parking_lot-0.12" }
-//! parking_lot_core = { path = "compat/parking_lot_core-0.9" }
+//! parking_lot = { git = "https://github.com/parkade/parkade", version = "0.12" }
+//! parking_lot_core = { git = "https://github.com/parkade/parkade", version = "0.9" }
 //! ```
 //!
 //! Names, signatures and features are those of the original; the locks are Parkade's, with its bounds on

@@ -4,8 +4,8 @@
 //!
 //! ```toml
 //! [patch.crates-io]
-//! parking_lot = { path = "compat/parking_lot-0.13" }
-//! parking_lot_core = { path = "compat/parking_lot_core-0.10" }
+//! parking_lot = { git = "https://github.com/parkade/parkade", version = "0.13" }
+//! parking_lot_core = { git = "https://github.com/parkade/parkade", version = "0.10" }
 //! ```
 //!
 //! Everything is [`parkade`]'s, which has the same interface under (nearly) the same names. What differs:

@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! [patch.crates-io]
-//! parking_lot_core = { path = "compat/parking_lot_core-0.10" }
+//! parking_lot_core = { git = "https://github.com/parkade/parkade", version = "0.10" }
 //! ```
 //!
 //! Names, signatures, the order of callbacks and their arguments are those of the original. What is better:
