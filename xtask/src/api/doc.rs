@@ -1,6 +1,6 @@
 //! Machine-readable documentation, built by rustdoc and kept for the comparisons that share it.
 
-use std::{collections::HashMap, fs, path::PathBuf, rc::Rc};
+use std::{collections::HashMap, fs, path::PathBuf, rc::Rc, time::SystemTime};
 
 use serde_json::Value;
 
@@ -60,6 +60,11 @@ impl Docs {
                 (package.path(), package.name(), None, features)
             }
         };
+        // Versions share a file, so an old one must not stand in for what is asked for, and it is read before the
+        // next is written. Cargo takes it for granted if nothing has changed, which is why something does.
+        let path = target().join("doc").join(format!("{}.json", name.replace('-', "_")));
+        let _ = fs::remove_file(&path);
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos());
         let mut rustdoc = cargo(["rustdoc", "--quiet", "--lib"]);
         // The format is unstable, so a stable toolchain has to be talked into it.
         rustdoc.current_dir(folder).env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", target());
@@ -69,13 +74,11 @@ impl Docs {
         if !features.is_empty() {
             rustdoc.args(["--features", features]);
         }
-        output(rustdoc.args(["--", "-Z", "unstable-options", "--output-format", "json"]))?;
-        let name = name.replace('-', "_");
-        // Versions share a file, so it is read before the next is built.
-        let path = target().join("doc").join(format!("{name}.json"));
+        rustdoc.args(["--", "-Z", "unstable-options", "--output-format", "json"]);
+        output(rustdoc.args(["--cfg", &format!("asked_at=\"{now}\"")]))?;
         let text = fs::read_to_string(&path).map_err(|error| format!("{path:?}: {error}"))?;
         let value = serde_json::from_str(&text).map_err(|error| format!("{path:?}: {error}"))?;
-        Ok(Doc { name, value })
+        Ok(Doc { name: name.replace('-', "_"), value })
     }
 }
 
