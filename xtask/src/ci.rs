@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    instructions, models,
+    api, compat, dependents, instructions, models,
     shell::{Outcome, cargo, configure, print_table, run as run_command, target},
     weaken,
 };
@@ -35,6 +35,13 @@ const STEPS: &[Step] = &[
     Step { name: "test-symmetric", about: "core and locks without membarrier", run: symmetric },
     Step { name: "test-portable", about: "core and locks on the portable parker", run: portable },
     Step { name: "test-release", about: "core and locks as users build them", run: test_release },
+    Step { name: "compat", about: "the packages named parking_lot do what theirs do", run: compat },
+    Step { name: "api", about: "no name of parking_lot is missing", run: api },
+    Step {
+        name: "dependents",
+        about: "a crate that uses parking_lot works with ours",
+        run: dependent,
+    },
     Step { name: "examples", about: "every example prints what it promises", run: examples },
     Step { name: "docs", about: "the documentation builds without a warning", run: docs },
     Step { name: "loom", about: "the models", run: loom },
@@ -120,6 +127,18 @@ fn portable() -> Outcome {
 fn test_release() -> Outcome {
     // Doc tests gain nothing from optimisation.
     run_command(test_locks().args(["--release", "--lib", "--tests"]))
+}
+
+fn compat() -> Outcome {
+    compat::run(&compat::Args::all())
+}
+
+fn api() -> Outcome {
+    api::run(&api::Args::news())
+}
+
+fn dependent() -> Outcome {
+    dependents::run(&dependents::Args::quickest())
 }
 
 fn examples() -> Outcome {

@@ -1,10 +1,14 @@
 //! Tasks of the house: everything that `.ci/run` checks, and the tools that are too slow or too
 //! special for every push. `cargo xtask help` lists them.
 
+mod api;
 mod churn;
 mod ci;
+mod compat;
+mod dependents;
 mod instructions;
 mod models;
+mod originals;
 mod shell;
 mod weaken;
 
@@ -29,6 +33,14 @@ enum Task {
     Weaken(weaken::Args),
     /// Count the instructions of an uncontended lock and unlock, ours and those of the rivals
     Instructions(instructions::Args),
+    /// Build and test the packages that stand in for parking_lot and parking_lot_core
+    Compat(compat::Args),
+    /// Compare our interface with those of parking_lot
+    Api(api::Args),
+    /// Run the published tests of crates that use parking_lot, with ours in its place
+    Dependents(dependents::Args),
+    /// Run parking_lot's own tests over the packages that stand in for it
+    Originals(originals::Args),
     /// Create and join a million threads that contend for a lock, and look at the memory
     Churn(churn::Args),
 }
@@ -39,6 +51,10 @@ fn main() -> ExitCode {
         Task::Loom(args) => models::run(&args),
         Task::Weaken(args) => weaken::run(&args),
         Task::Instructions(args) => instructions::run(&args),
+        Task::Compat(args) => compat::run(&args),
+        Task::Api(args) => api::run(&args),
+        Task::Dependents(args) => dependents::run(&args),
+        Task::Originals(args) => originals::run(&args),
         Task::Churn(args) => churn::run(&args),
     };
     match result {

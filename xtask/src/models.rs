@@ -15,8 +15,9 @@ use crate::shell::{Outcome, cargo, configure, output};
 /// The test that prints the ledger of orderings of its crate.
 pub(crate) const LEDGER: &str = "model_list_orderings";
 
-/// Crates with models.
-const PACKAGES: [&str; 4] = ["-p", "parkade-core", "-p", "parkade"];
+/// Crates with models, and the feature that makes loom a dependency of theirs.
+const PACKAGES: [&str; 6] =
+    ["-p", "parkade-core", "-p", "parkade", "--features", "parkade-core/loom,parkade/loom"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -80,12 +80,26 @@ pub(crate) enum End {
 
 /// Runs a program without a word, for `limit` at most.
 pub(crate) fn quietly(command: &mut Command, limit: Duration) -> Outcome<End> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    end(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()), limit)
+}
+
+/// Shows the command and runs it, for `limit` at most.
+pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Outcome<End> {
+    println!("$ {}", as_typed(command));
+    end(command, limit)
+}
+
+/// Runs the command; what it has started itself ends with it if there is too little time.
+fn end(command: &mut Command, limit: Duration) -> Outcome<End> {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
     let mut child = command.spawn().map_err(|error| cannot_start(command, &error))?;
     match wait(&mut child, limit) {
         Ok(Some(status)) if status.success() => Ok(End::Success),
         Ok(Some(_)) => Ok(End::Failure),
         Ok(None) => {
+            let group = format!("-{}", child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
             let _ = child.kill();
             let _ = child.wait();
             Ok(End::Timeout)

@@ -7,7 +7,7 @@ use core::fmt;
 /// What a read guard remembers of how it got in.
 pub struct SharedGuardState {
     pub(super) reading: Reading,
-    _marker: GuardMarker,
+    pub(super) _marker: GuardMarker,
 }
 
 impl SharedGuardState {

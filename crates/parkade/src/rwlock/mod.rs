@@ -9,6 +9,9 @@ mod raw;
 mod state;
 
 #[cfg(not(loom))]
+#[doc(hidden)]
+pub mod counted;
+#[cfg(not(loom))]
 mod face;
 #[cfg(not(loom))]
 mod recursive;

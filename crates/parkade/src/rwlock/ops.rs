@@ -36,6 +36,13 @@ impl Core {
 
     #[cold]
     fn read_slow(&self, mode: Mode, held: Held) -> Reading {
+        self.wait_to_read(mode, held);
+        self.consider_bias();
+        Reading::COUNTED
+    }
+
+    #[cold]
+    fn wait_to_read(&self, mode: Mode, held: Held) {
         let check = || {
             if mode == Mode::Shared {
                 // While a writer is in, nobody reads.
@@ -45,8 +52,6 @@ impl Core {
         };
         let acquired = self.acquire_slow(mode, None, check);
         debug_assert!(acquired, "a wait without a deadline timed out");
-        self.consider_bias();
-        Reading::COUNTED
     }
 
     #[inline]
@@ -63,6 +68,24 @@ impl Core {
         self.try_read_at_once().or_else(|| {
             self.acquire_slow(mode, Some(deadline()), || {}).then_some(Reading::COUNTED)
         })
+    }
+
+    /// As `read`, but never by a slot, and no reason to bias the lock.
+    #[inline]
+    pub(super) fn read_counted(&self, mode: Mode, held: Held) {
+        if !self.word.try_read_at_once() {
+            self.wait_to_read(mode, held);
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_read_counted(&self, mode: Mode) -> bool {
+        self.word.try_read_at_once() || self.try_acquire_slow(mode)
+    }
+
+    #[inline]
+    pub(super) fn read_counted_until(&self, mode: Mode, deadline: impl FnOnce() -> Moment) -> bool {
+        self.word.try_read_at_once() || self.acquire_slow(mode, Some(deadline()), || {})
     }
 
     #[inline]

@@ -1,0 +1,13 @@
+//! The locks behave as the original's do.
+
+#[path = "../../tests/condvar.rs"]
+mod condvar;
+#[path = "../../tests/locks.rs"]
+mod locks;
+#[path = "../../tests/once.rs"]
+mod once;
+#[cfg(feature = "send_guard")]
+#[path = "../../tests/send.rs"]
+mod send;
+
+use parking_lot as lot;
