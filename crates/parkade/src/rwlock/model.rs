@@ -476,7 +476,11 @@ fn model_rw_bias() {
 /// covers: G1 G3 D1 D2 (S2: two readers leave their slots at once; one of them wakes the writer)
 #[test]
 fn model_rw_bias_last_wakes() {
-    explore(4, Policy::Biases, || {
+    last_wakes(4, Policy::Biases);
+}
+
+fn last_wakes(bound: usize, policy: Policy) {
+    explore(bound, policy, || {
         let shared = Shared::biased();
         let reading = shared.read();
         let other = {
@@ -494,7 +498,11 @@ fn model_rw_bias_last_wakes() {
 /// covers: G2 G3 T3 (a writer gives up in the middle; the bias goes on, and the next writer ends it)
 #[test]
 fn model_rw_bias_resumes() {
-    explore(3, Policy::Biases, || {
+    resumes(3, Policy::Biases);
+}
+
+fn resumes(bound: usize, policy: Policy) {
+    explore(bound, policy, || {
         let shared = Shared::biased();
         let reading = shared.read();
         let acquired = Counter::new();
@@ -724,40 +732,13 @@ fn model_rw_fenced_downgrade() {
 /// covers: G3 G5 D1 D2 (S2 in a fenced period: a writer has to sleep)
 #[test]
 fn model_rw_fenced_last_wakes() {
-    explore(3, Policy::BiasesFenced, || {
-        let shared = Shared::biased();
-        let reading = shared.read();
-        let other = {
-            let other = shared.read();
-            spawn(&shared, move |shared| shared.look_unread(other))
-        };
-        let writer = spawn(&shared, |shared| shared.lock_touch_unlock());
-        shared.look_unread(reading);
-        other.join().unwrap();
-        writer.join().unwrap();
-        shared.check(1);
-    });
+    last_wakes(3, Policy::BiasesFenced);
 }
 
 /// covers: G2 G3 T3 (a writer gives up in a fenced period)
 #[test]
 fn model_rw_fenced_resumes() {
-    explore(2, Policy::BiasesFenced, || {
-        let shared = Shared::biased();
-        let reading = shared.read();
-        let acquired = Counter::new();
-        let writer = {
-            let acquired = acquired.clone();
-            spawn(&shared, move |shared| {
-                acquired.add(shared.timed_lock_touch_unlock());
-                shared.lock_touch_unlock();
-            })
-        };
-        shared.look_unread(reading);
-        shared.read_look_unread();
-        writer.join().unwrap();
-        shared.check(1 + acquired.get());
-    });
+    resumes(2, Policy::BiasesFenced);
 }
 
 /// covers: G5 G3 (a reader sets a fenced period free while a writer comes, and reads again)
