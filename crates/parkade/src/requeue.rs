@@ -15,6 +15,7 @@ pub(crate) trait Lock {
     fn release_to_wait(&self);
 
     /// Has it back, like anybody who comes to lock it.
+    #[track_caller]
     fn acquire_again(&self);
 }
 
@@ -31,6 +32,7 @@ impl<L: Lock> Lock for &L {
         (**self).release_to_wait();
     }
 
+    #[track_caller]
     fn acquire_again(&self) {
         (**self).acquire_again();
     }

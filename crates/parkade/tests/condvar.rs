@@ -579,3 +579,23 @@ fn guards_that_own_their_lock_wait() {
     assert!(!rw.is_locked());
     assert_eq!(Arc::strong_count(&rw), 1);
 }
+
+/// A read that would deadlock says where the lock is held, also if that was had again after a wait.
+#[cfg(all(debug_assertions, not(feature = "send_guard")))]
+#[test]
+fn a_guard_that_has_waited_knows_the_place() {
+    let (lock, changed) = (parkade::RwLock::new(0), Condvar::new());
+    let mut guard = lock.read();
+    let line = line!() + 1;
+    let _ = changed.wait_for(&mut guard, Duration::from_millis(1));
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| *lock.write() += 1);
+        wait_for_parked(&lock, 1);
+        let again = std::panic::AssertUnwindSafe(|| drop(lock.read()));
+        let panic = std::panic::catch_unwind(again).expect_err("it would wait for itself");
+        let message = *panic.downcast::<String>().unwrap();
+        drop(guard);
+        writer.join().unwrap();
+        assert!(message.contains(&format!("since {}:{line}:", file!())), "{message}");
+    });
+}

@@ -8,8 +8,8 @@
 //!
 //! Waking is done in two steps. Under the bucket lock a notifier *takes* nodes: they leave their
 //! queue and join its private [`Taken`] chain. After the lock is released it *notifies* them one by
-//! one. So no system call and no user code runs under a bucket lock, and taking any number of
-//! waiters needs no memory.
+//! one. So no system call and no user code runs under a bucket lock (but that who needs two may wait for the second,
+//! in the order of the table), and taking any number of waiters needs no memory.
 
 pub(crate) mod node;
 pub(crate) mod queue;

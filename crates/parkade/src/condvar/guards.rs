@@ -7,7 +7,7 @@ use core::{cell::Cell, convert::identity, ptr};
 use lock_api::{
     ArcMutexGuard, ArcRwLockReadGuard, ArcRwLockUpgradableReadGuard, ArcRwLockWriteGuard,
 };
-use lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
+use lock_api::{MutexGuard, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard};
 use parkade_core::{Moment, shim::AbortOnUnwind};
 
 /// A guard that a [`Condvar`](super::Condvar) can wait with.
@@ -43,6 +43,7 @@ pub(super) mod sealed {
 
     /// What `WaitGuard` does not show.
     pub trait Wait {
+        #[track_caller]
         fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended;
     }
 
@@ -81,6 +82,7 @@ macro_rules! stateless {
 
         impl<R: sealed::$raw, T: ?Sized> sealed::Wait for $guard<$($lifetime,)? R, T> {
             #[inline]
+            #[track_caller]
             fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
                 // SAFETY: the guard is there to hold the lock, but nobody can use it while it does not.
                 let raw = unsafe { $guard::$lock(self).raw() };
@@ -113,6 +115,7 @@ impl<R: sealed::RawRwLock> requeue::Lock for Writing<'_, R> {
         unsafe { self.0.unlock_exclusive(GuardMarker::new()) };
     }
 
+    #[track_caller]
     fn acquire_again(&self) {
         self.0.lock_exclusive();
     }
@@ -131,18 +134,44 @@ impl<R: sealed::RawRwLock> requeue::Lock for ReadingUpgradably<'_, R> {
         unsafe { self.0.unlock_upgradable(GuardMarker::new()) };
     }
 
+    #[track_caller]
     fn acquire_again(&self) {
         self.0.lock_upgradable();
     }
 }
 
-/// A lock held for reading. How it is held is known to its guard alone, so that has to be dropped.
-struct Reading<G, F> {
-    guard: Cell<Option<G>>,
-    read: F,
+/// Reads a lock again. (A closure would not know its caller.)
+trait ReadAgain<G> {
+    #[track_caller]
+    fn read_again(self) -> G;
 }
 
-impl<G, F: Fn() -> G> requeue::Lock for Reading<G, F> {
+impl<'a, R: sealed::RawRwLock, T: ?Sized> ReadAgain<RwLockReadGuard<'a, R, T>>
+    for &'a RwLock<R, T>
+{
+    #[track_caller]
+    fn read_again(self) -> RwLockReadGuard<'a, R, T> {
+        self.read()
+    }
+}
+
+#[cfg(feature = "arc_lock")]
+impl<R: sealed::RawRwLock, T: ?Sized> ReadAgain<ArcRwLockReadGuard<R, T>>
+    for &std::sync::Arc<RwLock<R, T>>
+{
+    #[track_caller]
+    fn read_again(self) -> ArcRwLockReadGuard<R, T> {
+        self.read_arc()
+    }
+}
+
+/// A lock held for reading. How it is held is known to its guard alone, so that has to be dropped.
+struct Reading<G, L> {
+    guard: Cell<Option<G>>,
+    lock: L,
+}
+
+impl<G, L: ReadAgain<G> + Copy> requeue::Lock for Reading<G, L> {
     fn destination(&self) -> Option<&dyn requeue::Destination> {
         None
     }
@@ -151,15 +180,17 @@ impl<G, F: Fn() -> G> requeue::Lock for Reading<G, F> {
         self.guard.set(None);
     }
 
+    #[track_caller]
     fn acquire_again(&self) {
-        self.guard.set(Some((self.read)()));
+        self.guard.set(Some(self.lock.read_again()));
     }
 }
 
-/// Waits with the guard that is in `place`, which is replaced by what `read` returns.
+/// Waits with the guard that is in `place`, which is replaced by another of the same `lock`.
+#[track_caller]
 fn wait_reading<G>(
     place: &mut G,
-    read: impl Fn() -> G,
+    lock: impl ReadAgain<G> + Copy,
     condvar: &RawCondvar,
     deadline: Option<Moment>,
 ) -> Ended {
@@ -167,7 +198,7 @@ fn wait_reading<G>(
     let no_unwind = AbortOnUnwind("reading again after waiting for a Condvar panicked");
     // SAFETY: it is not used in its old place, nor dropped there, until it is written anew.
     let guard = unsafe { ptr::read(place) };
-    let reading = Reading { guard: Cell::new(Some(guard)), read };
+    let reading = Reading { guard: Cell::new(Some(guard)), lock };
     let ended = condvar.wait(&reading, deadline);
     let guard = reading.guard.take().expect("acquired again");
     // SAFETY: what is there has been moved out.
@@ -187,9 +218,10 @@ impl<'a, R: sealed::RawRwLock, T: ?Sized> Views<'a> for RwLockReadGuard<'_, R, T
 }
 
 impl<R: sealed::RawRwLock, T: ?Sized> sealed::Wait for RwLockReadGuard<'_, R, T> {
+    #[track_caller]
     fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
         let lock = RwLockReadGuard::rwlock(self);
-        wait_reading(self, || lock.read(), condvar, deadline)
+        wait_reading(self, lock, condvar, deadline)
     }
 }
 
@@ -210,6 +242,6 @@ impl<R: sealed::RawRwLock, T: ?Sized> sealed::Wait for ArcRwLockReadGuard<R, T> 
     fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
         // The guard may be its only owner.
         let lock = std::sync::Arc::clone(ArcRwLockReadGuard::rwlock(self));
-        wait_reading(self, || lock.read_arc(), condvar, deadline)
+        wait_reading(self, &lock, condvar, deadline)
     }
 }

@@ -34,7 +34,8 @@
 //!
 //! A thread that was notified does not touch the condition variable again, and a notifier touches neither it
 //! nor any lock or ticket after it has released the bucket locks: callbacks do, under them. So
-//! either may be freed as soon as the last waiter is notified: by the notifier, or by a waiter.
+//! either may be freed as soon as the last waiter is notified and no other notifier is under way: by the notifier,
+//! or by a waiter.
 
 use super::state::Word;
 use crate::{
@@ -44,7 +45,8 @@ use crate::{
 use core::ptr;
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, RequeueFilterOp,
-    UnparkResult, shim::Cell,
+    UnparkResult,
+    shim::{AbortOnUnwind, Cell},
 };
 
 /// How a waiter was taken off the queue.
@@ -139,6 +141,7 @@ impl RawCondvar {
     }
 
     /// Waits with `lock`, which the caller holds, and holds again afterwards.
+    #[track_caller]
     pub(crate) fn wait(&self, lock: &impl Lock, deadline: Option<Moment>) -> Ended {
         lock.about_to_wait();
         let ticket = Ticket::new(lock);
@@ -159,7 +162,9 @@ impl RawCondvar {
                 |departure| self.word.publish(departure.have_more_threads.into()),
             )
         };
-        // From here on we may be gone, if we were notified.
+        // From here on we may be gone, if we were notified. And we do not have the lock: its guard must not be
+        // dropped.
+        let no_unwind = AbortOnUnwind("locking again after waiting for a Condvar panicked");
         match (result, ticket.destination) {
             (ParkResult::Unparked(_), Some(destination))
                 if ticket.woken.get() == Woken::WithTurn =>
@@ -168,6 +173,7 @@ impl RawCondvar {
             }
             _ => lock.acquire_again(),
         }
+        no_unwind.disarm();
         match result {
             ParkResult::Unparked(_) => Ended::Notified,
             ParkResult::TimedOut | ParkResult::Invalid => Ended::TimedOut,

@@ -1,4 +1,5 @@
-//! What this thread is initialising just now: a list of frames on its stack, innermost first.
+//! What this thread is initialising just now: a list of frames on its stack (or on those of coroutines that it
+//! runs, as long as they stay with it), innermost first.
 //!
 //! An initialisation that asks for its own result would wait for itself. The word cannot tell who its
 //! runner is, but the runner can: before a thread waits for a running initialisation it looks for it in
@@ -25,13 +26,13 @@ loom::thread_local! {
 pub(super) struct Frame {
     key: usize,
     began: &'static Location<'static>,
-    outer: Option<NonNull<Frame>>,
+    outer: Cell<Option<NonNull<Frame>>>,
 }
 
 impl Frame {
     /// Of what has the address `key`; it began at `began`.
     pub(super) fn new(key: usize, began: &'static Location<'static>) -> Frame {
-        Frame { key, began, outer: INNERMOST.with(Cell::get) }
+        Frame { key, began, outer: Cell::new(INNERMOST.with(Cell::get)) }
     }
 
     /// Lists it for as long as the result lives.
@@ -50,9 +51,16 @@ pub(super) struct Listed<'a> {
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
         INNERMOST.with(|innermost| {
-            let first = innermost.get().map_or(ptr::null(), |first| first.as_ptr().cast_const());
-            debug_assert!(ptr::eq(first, self.frame), "frames are listed first in, last out");
-            innermost.set(self.frame.outer);
+            // The first, unless initialisations run on stacks of their own (coroutines).
+            let mut link = innermost;
+            while let Some(frame) = link.get() {
+                if ptr::eq(frame.as_ptr(), self.frame) {
+                    link.set(self.frame.outer.get());
+                    break;
+                }
+                // SAFETY: a listed frame lives until it leaves the list, here, and on this thread.
+                link = unsafe { &(*frame.as_ptr()).outer };
+            }
         });
     }
 }
@@ -62,12 +70,12 @@ impl Drop for Listed<'_> {
 pub(super) fn deny(key: usize) {
     let mut next = INNERMOST.with(Cell::get);
     while let Some(frame) = next {
-        // SAFETY: a listed frame is on this thread's stack and borrowed until it leaves the list.
+        // SAFETY: a listed frame is borrowed until it leaves the list.
         let frame = unsafe { frame.as_ref() };
         if frame.key == key {
             deny_at(frame.began);
         }
-        next = frame.outer;
+        next = frame.outer.get();
     }
 }
 

@@ -166,3 +166,18 @@ fn unwinding_poisons() {
     assert!(catch_unwind(run).is_err());
     assert_eq!(once.phase(), Phase::Poisoned);
 }
+
+/// Coroutines: two initialisations of one thread, of which the outer one ends first.
+#[test]
+fn frames_leave_the_list_in_any_order() {
+    let here = std::panic::Location::caller();
+    let one = super::reentry::Frame::new(1, here);
+    let first = one.list();
+    let two = super::reentry::Frame::new(2, here);
+    let second = two.list();
+    let denied = |key| std::panic::catch_unwind(|| super::reentry::deny(key)).is_err();
+    drop(first);
+    assert_eq!((denied(1), denied(2)), (false, true));
+    drop(second);
+    assert_eq!((denied(1), denied(2)), (false, false));
+}

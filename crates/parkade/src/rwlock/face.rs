@@ -241,8 +241,11 @@ macro_rules! rwlock_face {
             #[track_caller]
             unsafe fn bump_upgradable(&self, _: &mut GuardMarker) {
                 if self.0.has_line() {
+                    // Without the lock, the guard must not be dropped.
+                    let no_unwind = AbortOnUnwind("reading again in bump() panicked");
                     self.0.release_fair(Mode::Upgradable);
                     self.0.read_upgradably();
+                    no_unwind.disarm();
                 }
             }
         }
