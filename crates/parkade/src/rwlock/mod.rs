@@ -5,6 +5,7 @@ mod drain;
 mod edges;
 mod held;
 mod ops;
+mod period;
 mod raw;
 mod state;
 
@@ -22,6 +23,8 @@ mod model;
 mod mutants;
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, not(loom)))]
+mod transitions;
 
 #[cfg(not(loom))]
 pub use face::SharedGuardState;

@@ -1,4 +1,4 @@
-//! The reader-writer lock under loom; each model's doc line says which transitions (`state.rs`) it
+//! The reader-writer lock under loom; each model's doc line says which transitions (`transitions.rs`) it
 //! covers.
 //!
 //! Readers look at the protected cell and writers change it, so a missing order between them shows
