@@ -20,6 +20,8 @@ mod recursive;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, loom))]
+mod model_bias;
+#[cfg(all(test, loom))]
 mod mutants;
 #[cfg(all(test, not(loom)))]
 mod tests;

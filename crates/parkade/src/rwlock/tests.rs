@@ -579,7 +579,7 @@ fn every_transition_is_made_somewhere_and_walked() {
 
 #[test]
 fn every_transition_is_modelled() {
-    let models = include_str!("model.rs");
+    let models = concat!(include_str!("model.rs"), include_str!("model_bias.rs"));
     for Transition { id, models: named, .. } in TRANSITIONS {
         for name in named.split(", ") {
             assert!(models.contains(&format!("fn model_{name}(")), "{id}: no model {name}");
