@@ -45,6 +45,7 @@
 //! * **Deprecated** `ONCE_INIT`, and what `std` has only on nightly and is not named above, are not here.
 
 mod condvar;
+mod face;
 mod flag;
 mod lock;
 mod mutex;

@@ -1,13 +1,12 @@
 //! [`Mutex`] and its guards.
 
-use super::lock::{Exclusive, Lock, Part, Whole, guard_face};
-use crate::{GuardMarker, RawMutex};
-use core::fmt;
-use lock_api::{RawMutex as _, RawMutexTimed as _};
-use std::{
-    sync::{LockResult, TryLockResult},
-    time::{Duration, Instant},
+use super::{
+    face::{acquire_face, guard_face, lock_face, map_face, unlocked_face},
+    lock::{Exclusive, Lock, Part, Whole},
 };
+use crate::{GuardMarker, RawMutex};
+use lock_api::{RawMutex as _, RawMutexTimed as _};
+use std::sync::LockResult;
 
 impl Exclusive for RawMutex {
     type Token = GuardMarker;
@@ -97,153 +96,115 @@ impl<T> Mutex<T> {
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Waits for the mutex and locks it.
-    ///
-    /// # Errors
-    /// If the mutex is poisoned. It is locked all the same: the error holds the guard.
-    ///
-    /// ```
-    /// let mutex = parkade::poison::Mutex::new(1);
-    /// *mutex.lock().unwrap() += 1;
-    /// assert_eq!(*mutex.lock().unwrap(), 2);
-    /// ```
-    #[inline]
-    pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
-        let token = self.0.raw.lock();
-        // SAFETY: 1. just acquired.
-        unsafe { self.0.admit(token, MutexGuard) }
+    acquire_face! {
+        MutexGuard by admit, try_admit;
+
+        /// Waits for the mutex and locks it.
+        ///
+        /// # Errors
+        /// If the mutex is poisoned. It is locked all the same: the error holds the guard.
+        ///
+        /// ```
+        /// let mutex = parkade::poison::Mutex::new(1);
+        /// *mutex.lock().unwrap() += 1;
+        /// assert_eq!(*mutex.lock().unwrap(), 2);
+        /// ```
+        fn lock = lock;
+
+        /// Locks the mutex if it is free; never blocks.
+        ///
+        /// # Errors
+        /// * [`WouldBlock`](std::sync::TryLockError::WouldBlock) if the mutex is locked.
+        /// * [`Poisoned`](std::sync::TryLockError::Poisoned) if it was free and is poisoned. It is locked now:
+        ///   the error holds the guard.
+        ///
+        /// ```
+        /// use parkade::poison::{Mutex, TryLockError};
+        ///
+        /// let mutex = Mutex::new(1);
+        /// let guard = mutex.try_lock().unwrap();
+        /// assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
+        /// # drop(guard);
+        /// ```
+        fn try_lock = try_lock;
+
+        /// Locks the mutex if it can be had within `timeout`; `std` lacks this.
+        ///
+        /// A timeout of zero still takes a free mutex; one too long for the clock waits for ever.
+        ///
+        /// # Errors
+        /// As [`try_lock`](Mutex::try_lock), with [`WouldBlock`](std::sync::TryLockError::WouldBlock) once the
+        /// time has passed.
+        ///
+        /// ```
+        /// use parkade::poison::{Mutex, TryLockError};
+        /// use std::time::Duration;
+        ///
+        /// let mutex = Mutex::new(1);
+        /// let guard = mutex.lock().unwrap();
+        /// let late = mutex.try_lock_for(Duration::from_millis(1));
+        /// assert!(matches!(late, Err(TryLockError::WouldBlock)));
+        /// # drop(late);
+        /// # drop(guard);
+        /// ```
+        fn try_lock_for = try_lock_for;
+
+        /// As [`try_lock_for`](Mutex::try_lock_for), up to a moment on the monotonic clock.
+        ///
+        /// # Errors
+        /// As [`try_lock_for`](Mutex::try_lock_for).
+        ///
+        /// ```
+        /// use parkade::poison::Mutex;
+        /// use std::time::Instant;
+        ///
+        /// let mutex = Mutex::new(1);
+        /// assert_eq!(*mutex.try_lock_until(Instant::now()).unwrap(), 1);
+        /// ```
+        fn try_lock_until = try_lock_until;
     }
 
-    /// Locks the mutex if it is free; never blocks.
-    ///
-    /// # Errors
-    /// * [`WouldBlock`](std::sync::TryLockError::WouldBlock) if the mutex is locked.
-    /// * [`Poisoned`](std::sync::TryLockError::Poisoned) if it was free and is poisoned. It is locked now:
-    ///   the error holds the guard.
-    ///
-    /// ```
-    /// use parkade::poison::{Mutex, TryLockError};
-    ///
-    /// let mutex = Mutex::new(1);
-    /// let guard = mutex.try_lock().unwrap();
-    /// assert!(matches!(mutex.try_lock(), Err(TryLockError::WouldBlock)));
-    /// # drop(guard);
-    /// ```
-    #[inline]
-    pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
-        let token = self.0.raw.try_lock();
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit(token, MutexGuard) }
-    }
+    unlocked_face! {
+        /// Whether the mutex is poisoned. Never blocks; while others lock, the answer may be out of date.
+        ///
+        /// ```
+        /// assert!(!parkade::poison::Mutex::new(1).is_poisoned());
+        /// ```
+        fn is_poisoned;
 
-    /// Locks the mutex if it can be had within `timeout`; `std` lacks this.
-    ///
-    /// A timeout of zero still takes a free mutex; one too long for the clock waits for ever.
-    ///
-    /// # Errors
-    /// As [`try_lock`](Mutex::try_lock), with [`WouldBlock`](std::sync::TryLockError::WouldBlock) once the
-    /// time has passed.
-    ///
-    /// ```
-    /// use parkade::poison::{Mutex, TryLockError};
-    /// use std::time::Duration;
-    ///
-    /// let mutex = Mutex::new(1);
-    /// let guard = mutex.lock().unwrap();
-    /// let late = mutex.try_lock_for(Duration::from_millis(1));
-    /// assert!(matches!(late, Err(TryLockError::WouldBlock)));
-    /// # drop(late);
-    /// # drop(guard);
-    /// ```
-    #[inline]
-    pub fn try_lock_for(&self, timeout: Duration) -> TryLockResult<MutexGuard<'_, T>> {
-        let token = self.0.raw.try_lock_for(timeout);
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit(token, MutexGuard) }
-    }
+        /// Makes the mutex one that is not poisoned. Never blocks.
+        ///
+        /// ```
+        /// use parkade::poison::Mutex;
+        ///
+        /// let mutex = Mutex::new(1);
+        /// std::panic::catch_unwind(|| {
+        ///     let _guard = mutex.lock();
+        ///     panic!("with the mutex locked");
+        /// })
+        /// .unwrap_err();
+        ///
+        /// assert!(mutex.lock().is_err());
+        /// mutex.clear_poison();
+        /// assert!(mutex.lock().is_ok());
+        /// ```
+        fn clear_poison;
 
-    /// As [`try_lock_for`](Mutex::try_lock_for), up to a moment on the monotonic clock.
-    ///
-    /// # Errors
-    /// As [`try_lock_for`](Mutex::try_lock_for).
-    ///
-    /// ```
-    /// use parkade::poison::Mutex;
-    /// use std::time::Instant;
-    ///
-    /// let mutex = Mutex::new(1);
-    /// assert_eq!(*mutex.try_lock_until(Instant::now()).unwrap(), 1);
-    /// ```
-    #[inline]
-    pub fn try_lock_until(&self, deadline: Instant) -> TryLockResult<MutexGuard<'_, T>> {
-        let token = self.0.raw.try_lock_until(deadline);
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit(token, MutexGuard) }
-    }
-
-    /// Whether the mutex is poisoned. Never blocks; while others lock, the answer may be out of date.
-    ///
-    /// ```
-    /// assert!(!parkade::poison::Mutex::new(1).is_poisoned());
-    /// ```
-    #[inline]
-    pub fn is_poisoned(&self) -> bool {
-        self.0.flag.is_set()
-    }
-
-    /// Makes the mutex one that is not poisoned. Never blocks.
-    ///
-    /// ```
-    /// use parkade::poison::Mutex;
-    ///
-    /// let mutex = Mutex::new(1);
-    /// std::panic::catch_unwind(|| {
-    ///     let _guard = mutex.lock();
-    ///     panic!("with the mutex locked");
-    /// })
-    /// .unwrap_err();
-    ///
-    /// assert!(mutex.lock().is_err());
-    /// mutex.clear_poison();
-    /// assert!(mutex.lock().is_ok());
-    /// ```
-    #[inline]
-    pub fn clear_poison(&self) {
-        self.0.flag.clear();
-    }
-
-    /// The value, without locking: nobody else has the mutex now.
-    ///
-    /// # Errors
-    /// If the mutex is poisoned; the error holds the reference.
-    ///
-    /// ```
-    /// let mut mutex = parkade::poison::Mutex::new(1);
-    /// *mutex.get_mut().unwrap() = 2;
-    /// assert_eq!(*mutex.lock().unwrap(), 2);
-    /// ```
-    pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.0.get_mut()
+        /// The value, without locking: nobody else has the mutex now.
+        ///
+        /// # Errors
+        /// If the mutex is poisoned; the error holds the reference.
+        ///
+        /// ```
+        /// let mut mutex = parkade::poison::Mutex::new(1);
+        /// *mutex.get_mut().unwrap() = 2;
+        /// assert_eq!(*mutex.lock().unwrap(), 2);
+        /// ```
+        fn get_mut;
     }
 }
 
-impl<T> From<T> for Mutex<T> {
-    fn from(value: T) -> Mutex<T> {
-        Mutex::new(value)
-    }
-}
-
-impl<T: Default> Default for Mutex<T> {
-    fn default() -> Mutex<T> {
-        Mutex::new(T::default())
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.debug(f, "Mutex", self.try_lock(), &"<locked>")
-    }
-}
+lock_face!(Mutex, try_lock or "<locked>");
 
 /// Access to what a [`Mutex`] protects; unlocks it when dropped, and poisons it if a panic drops it that
 /// began while it lived.
@@ -295,81 +256,65 @@ pub struct MappedMutexGuard<'a, T: ?Sized + 'a>(Part<'a, RawMutex, T>);
 guard_face!(mut MutexGuard, MappedMutexGuard);
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// Narrows the guard to what `f` chooses. If `f` panics, the mutex is unlocked and poisoned.
-    ///
-    /// An associated function, so that it does not hide a method of what is protected.
-    ///
-    /// ```
-    /// use parkade::poison::{Mutex, MutexGuard};
-    ///
-    /// let pair = Mutex::new((1, 'x'));
-    /// let letter = MutexGuard::map(pair.lock().unwrap(), |pair| &mut pair.1);
-    /// assert_eq!(*letter, 'x');
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedMutexGuard<'a, U>
-    where
-        F: FnOnce(&mut T) -> &mut U,
-        U: ?Sized,
-    {
-        MappedMutexGuard(orig.0.map(f))
-    }
+    map_face! {
+        MutexGuard => MappedMutexGuard by (&mut);
 
-    /// Narrows the guard to what `f` chooses, if it chooses. If `f` panics, the mutex is unlocked and poisoned.
-    ///
-    /// # Errors
-    /// The guard as it was, if `f` returns `None`.
-    ///
-    /// ```
-    /// use parkade::poison::{Mutex, MutexGuard};
-    ///
-    /// let list = Mutex::new(vec![1, 2]);
-    /// let absent = MutexGuard::filter_map(list.lock().unwrap(), |list| list.get_mut(2));
-    /// assert_eq!(absent.unwrap_err().len(), 2);
-    /// ```
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedMutexGuard<'a, U>, Self>
-    where
-        F: FnOnce(&mut T) -> Option<&mut U>,
-        U: ?Sized,
-    {
-        orig.0.filter_map(f).map(MappedMutexGuard).map_err(MutexGuard)
+        /// Narrows the guard to what `f` chooses. If `f` panics, the mutex is unlocked and poisoned.
+        ///
+        /// An associated function, so that it does not hide a method of what is protected.
+        ///
+        /// ```
+        /// use parkade::poison::{Mutex, MutexGuard};
+        ///
+        /// let pair = Mutex::new((1, 'x'));
+        /// let letter = MutexGuard::map(pair.lock().unwrap(), |pair| &mut pair.1);
+        /// assert_eq!(*letter, 'x');
+        /// ```
+        fn map;
+
+        /// Narrows the guard to what `f` chooses, if it chooses. If `f` panics, the mutex is unlocked and poisoned.
+        ///
+        /// # Errors
+        /// The guard as it was, if `f` returns `None`.
+        ///
+        /// ```
+        /// use parkade::poison::{Mutex, MutexGuard};
+        ///
+        /// let list = Mutex::new(vec![1, 2]);
+        /// let absent = MutexGuard::filter_map(list.lock().unwrap(), |list| list.get_mut(2));
+        /// assert_eq!(absent.unwrap_err().len(), 2);
+        /// ```
+        fn filter_map;
     }
 }
 
 impl<'a, T: ?Sized> MappedMutexGuard<'a, T> {
-    /// As [`MutexGuard::map`].
-    ///
-    /// ```
-    /// use parkade::poison::{MappedMutexGuard, Mutex, MutexGuard};
-    ///
-    /// let nested = Mutex::new((1, (2, 3)));
-    /// let pair = MutexGuard::map(nested.lock().unwrap(), |outer| &mut outer.1);
-    /// assert_eq!(*MappedMutexGuard::map(pair, |inner| &mut inner.0), 2);
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedMutexGuard<'a, U>
-    where
-        F: FnOnce(&mut T) -> &mut U,
-        U: ?Sized,
-    {
-        MappedMutexGuard(orig.0.map(f))
-    }
+    map_face! {
+        MappedMutexGuard => MappedMutexGuard by (&mut);
 
-    /// As [`MutexGuard::filter_map`].
-    ///
-    /// # Errors
-    /// The guard as it was, if `f` returns `None`.
-    ///
-    /// ```
-    /// use parkade::poison::{MappedMutexGuard, Mutex, MutexGuard};
-    ///
-    /// let nested = Mutex::new((1, Some(2)));
-    /// let option = MutexGuard::map(nested.lock().unwrap(), |outer| &mut outer.1);
-    /// assert_eq!(*MappedMutexGuard::filter_map(option, |inner| inner.as_mut()).unwrap(), 2);
-    /// ```
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedMutexGuard<'a, U>, Self>
-    where
-        F: FnOnce(&mut T) -> Option<&mut U>,
-        U: ?Sized,
-    {
-        orig.0.filter_map(f).map(MappedMutexGuard).map_err(MappedMutexGuard)
+        /// As [`MutexGuard::map`].
+        ///
+        /// ```
+        /// use parkade::poison::{MappedMutexGuard, Mutex, MutexGuard};
+        ///
+        /// let nested = Mutex::new((1, (2, 3)));
+        /// let pair = MutexGuard::map(nested.lock().unwrap(), |outer| &mut outer.1);
+        /// assert_eq!(*MappedMutexGuard::map(pair, |inner| &mut inner.0), 2);
+        /// ```
+        fn map;
+
+        /// As [`MutexGuard::filter_map`].
+        ///
+        /// # Errors
+        /// The guard as it was, if `f` returns `None`.
+        ///
+        /// ```
+        /// use parkade::poison::{MappedMutexGuard, Mutex, MutexGuard};
+        ///
+        /// let nested = Mutex::new((1, Some(2)));
+        /// let option = MutexGuard::map(nested.lock().unwrap(), |outer| &mut outer.1);
+        /// assert_eq!(*MappedMutexGuard::filter_map(option, |inner| inner.as_mut()).unwrap(), 2);
+        /// ```
+        fn filter_map;
     }
 }

@@ -1,13 +1,13 @@
 //! [`RwLock`].
 
-use super::{RwLockReadGuard, RwLockWriteGuard, lock::Lock};
-use crate::RawRwLock;
-use core::fmt;
-use lock_api::{RawRwLock as _, RawRwLockTimed as _};
-use std::{
-    sync::{LockResult, TryLockResult},
-    time::{Duration, Instant},
+use super::{
+    RwLockReadGuard, RwLockWriteGuard,
+    face::{acquire_face, lock_face, unlocked_face},
+    lock::Lock,
 };
+use crate::RawRwLock;
+use lock_api::{RawRwLock as _, RawRwLockTimed as _};
+use std::sync::LockResult;
 
 // SAFETY: writers reach the value one at a time from whatever thread, so it must be `Send`; readers share
 // it, so it must be `Sync`.
@@ -78,237 +78,183 @@ impl<T> RwLock<T> {
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits for writers to leave and locks for reading.
-    ///
-    /// # Errors
-    /// If the lock is poisoned. It is locked all the same: the error holds the guard.
-    ///
-    /// # Panics
-    /// If 2^23 readers are counted. In debug builds, if the thread would wait for itself.
-    ///
-    /// ```
-    /// let lock = parkade::poison::RwLock::new(1);
-    /// assert_eq!(*lock.read().unwrap(), 1);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        let state = self.0.raw.lock_shared();
-        // SAFETY: 1. just acquired.
-        unsafe { self.0.admit_reader(state, RwLockReadGuard) }
+    acquire_face! {
+        RwLockReadGuard by admit_reader, try_admit_reader;
+
+        /// Waits for writers to leave and locks for reading.
+        ///
+        /// # Errors
+        /// If the lock is poisoned. It is locked all the same: the error holds the guard.
+        ///
+        /// # Panics
+        /// If 2^23 readers are counted. In debug builds, if the thread would wait for itself.
+        ///
+        /// ```
+        /// let lock = parkade::poison::RwLock::new(1);
+        /// assert_eq!(*lock.read().unwrap(), 1);
+        /// ```
+        #[track_caller]
+        fn read = lock_shared;
+
+        /// Locks for reading if that takes no waiting; never blocks.
+        ///
+        /// # Errors
+        /// * [`WouldBlock`](std::sync::TryLockError::WouldBlock) if somebody writes, or is about to.
+        /// * [`Poisoned`](std::sync::TryLockError::Poisoned) if it could be locked and is poisoned. It is locked
+        ///   now: the error holds the guard.
+        ///
+        /// ```
+        /// let lock = parkade::poison::RwLock::new(1);
+        /// let writing = lock.write().unwrap();
+        /// assert!(lock.try_read().is_err());
+        /// # drop(writing);
+        /// ```
+        #[track_caller]
+        fn try_read = try_lock_shared;
+
+        /// Locks for reading if that can be had within `timeout`; `std` lacks this.
+        ///
+        /// A timeout of zero still takes a free lock; one too long for the clock waits for ever.
+        ///
+        /// # Errors
+        /// As [`try_read`](RwLock::try_read), with [`WouldBlock`](std::sync::TryLockError::WouldBlock) once the
+        /// time has passed.
+        ///
+        /// ```
+        /// use parkade::poison::RwLock;
+        /// use std::time::Duration;
+        ///
+        /// let lock = RwLock::new(1);
+        /// let writing = lock.write().unwrap();
+        /// assert!(lock.try_read_for(Duration::from_millis(1)).is_err());
+        /// # drop(writing);
+        /// ```
+        #[track_caller]
+        fn try_read_for = try_lock_shared_for;
+
+        /// As [`try_read_for`](RwLock::try_read_for), up to a moment on the monotonic clock.
+        ///
+        /// # Errors
+        /// As [`try_read_for`](RwLock::try_read_for).
+        ///
+        /// ```
+        /// use parkade::poison::RwLock;
+        /// use std::time::Instant;
+        ///
+        /// let lock = RwLock::new(1);
+        /// assert_eq!(*lock.try_read_until(Instant::now()).unwrap(), 1);
+        /// ```
+        #[track_caller]
+        fn try_read_until = try_lock_shared_until;
     }
 
-    /// Locks for reading if that takes no waiting; never blocks.
-    ///
-    /// # Errors
-    /// * [`WouldBlock`](std::sync::TryLockError::WouldBlock) if somebody writes, or is about to.
-    /// * [`Poisoned`](std::sync::TryLockError::Poisoned) if it could be locked and is poisoned. It is locked
-    ///   now: the error holds the guard.
-    ///
-    /// ```
-    /// let lock = parkade::poison::RwLock::new(1);
-    /// let writing = lock.write().unwrap();
-    /// assert!(lock.try_read().is_err());
-    /// # drop(writing);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        let state = self.0.raw.try_lock_shared();
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit_reader(state, RwLockReadGuard) }
+    acquire_face! {
+        RwLockWriteGuard by admit, try_admit;
+
+        /// Waits for everybody to leave and locks for writing.
+        ///
+        /// # Errors
+        /// If the lock is poisoned. It is locked all the same: the error holds the guard.
+        ///
+        /// ```
+        /// let lock = parkade::poison::RwLock::new(1);
+        /// *lock.write().unwrap() = 2;
+        /// assert_eq!(*lock.read().unwrap(), 2);
+        /// ```
+        #[track_caller]
+        fn write = lock_exclusive;
+
+        /// Locks for writing if the lock is free; never blocks.
+        ///
+        /// # Errors
+        /// * [`WouldBlock`](std::sync::TryLockError::WouldBlock) if the lock is not free.
+        /// * [`Poisoned`](std::sync::TryLockError::Poisoned) if it was free and is poisoned. It is locked now: the
+        ///   error holds the guard.
+        ///
+        /// ```
+        /// let lock = parkade::poison::RwLock::new(1);
+        /// let reading = lock.read().unwrap();
+        /// assert!(lock.try_write().is_err());
+        /// # drop(reading);
+        /// ```
+        #[track_caller]
+        fn try_write = try_lock_exclusive;
+
+        /// Locks for writing if that can be had within `timeout`; `std` lacks this.
+        ///
+        /// A timeout of zero still takes a free lock; one too long for the clock waits for ever.
+        ///
+        /// # Errors
+        /// As [`try_write`](RwLock::try_write), with [`WouldBlock`](std::sync::TryLockError::WouldBlock) once the
+        /// time has passed.
+        ///
+        /// ```
+        /// use parkade::poison::RwLock;
+        /// use std::time::Duration;
+        ///
+        /// let lock = RwLock::new(1);
+        /// let reading = lock.read().unwrap();
+        /// assert!(lock.try_write_for(Duration::from_millis(1)).is_err());
+        /// # drop(reading);
+        /// ```
+        #[track_caller]
+        fn try_write_for = try_lock_exclusive_for;
+
+        /// As [`try_write_for`](RwLock::try_write_for), up to a moment on the monotonic clock.
+        ///
+        /// # Errors
+        /// As [`try_write_for`](RwLock::try_write_for).
+        ///
+        /// ```
+        /// use parkade::poison::RwLock;
+        /// use std::time::Instant;
+        ///
+        /// let lock = RwLock::new(1);
+        /// *lock.try_write_until(Instant::now()).unwrap() = 2;
+        /// assert_eq!(*lock.read().unwrap(), 2);
+        /// ```
+        #[track_caller]
+        fn try_write_until = try_lock_exclusive_until;
     }
 
-    /// Locks for reading if that can be had within `timeout`; `std` lacks this.
-    ///
-    /// A timeout of zero still takes a free lock; one too long for the clock waits for ever.
-    ///
-    /// # Errors
-    /// As [`try_read`](RwLock::try_read), with [`WouldBlock`](std::sync::TryLockError::WouldBlock) once the
-    /// time has passed.
-    ///
-    /// ```
-    /// use parkade::poison::RwLock;
-    /// use std::time::Duration;
-    ///
-    /// let lock = RwLock::new(1);
-    /// let writing = lock.write().unwrap();
-    /// assert!(lock.try_read_for(Duration::from_millis(1)).is_err());
-    /// # drop(writing);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_read_for(&self, timeout: Duration) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        let state = self.0.raw.try_lock_shared_for(timeout);
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit_reader(state, RwLockReadGuard) }
-    }
+    unlocked_face! {
+        /// Whether the lock is poisoned. Never blocks; while others lock, the answer may be out of date.
+        ///
+        /// ```
+        /// assert!(!parkade::poison::RwLock::new(1).is_poisoned());
+        /// ```
+        fn is_poisoned;
 
-    /// As [`try_read_for`](RwLock::try_read_for), up to a moment on the monotonic clock.
-    ///
-    /// # Errors
-    /// As [`try_read_for`](RwLock::try_read_for).
-    ///
-    /// ```
-    /// use parkade::poison::RwLock;
-    /// use std::time::Instant;
-    ///
-    /// let lock = RwLock::new(1);
-    /// assert_eq!(*lock.try_read_until(Instant::now()).unwrap(), 1);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_read_until(&self, deadline: Instant) -> TryLockResult<RwLockReadGuard<'_, T>> {
-        let state = self.0.raw.try_lock_shared_until(deadline);
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit_reader(state, RwLockReadGuard) }
-    }
+        /// Makes the lock one that is not poisoned. Never blocks.
+        ///
+        /// ```
+        /// use parkade::poison::RwLock;
+        ///
+        /// let lock = RwLock::new(1);
+        /// std::panic::catch_unwind(|| {
+        ///     let _guard = lock.write();
+        ///     panic!("with the lock held for writing");
+        /// })
+        /// .unwrap_err();
+        ///
+        /// assert!(lock.read().is_err());
+        /// lock.clear_poison();
+        /// assert!(lock.read().is_ok());
+        /// ```
+        fn clear_poison;
 
-    /// Waits for everybody to leave and locks for writing.
-    ///
-    /// # Errors
-    /// If the lock is poisoned. It is locked all the same: the error holds the guard.
-    ///
-    /// ```
-    /// let lock = parkade::poison::RwLock::new(1);
-    /// *lock.write().unwrap() = 2;
-    /// assert_eq!(*lock.read().unwrap(), 2);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let token = self.0.raw.lock_exclusive();
-        // SAFETY: 1. just acquired.
-        unsafe { self.0.admit(token, RwLockWriteGuard) }
-    }
-
-    /// Locks for writing if the lock is free; never blocks.
-    ///
-    /// # Errors
-    /// * [`WouldBlock`](std::sync::TryLockError::WouldBlock) if the lock is not free.
-    /// * [`Poisoned`](std::sync::TryLockError::Poisoned) if it was free and is poisoned. It is locked now: the
-    ///   error holds the guard.
-    ///
-    /// ```
-    /// let lock = parkade::poison::RwLock::new(1);
-    /// let reading = lock.read().unwrap();
-    /// assert!(lock.try_write().is_err());
-    /// # drop(reading);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        let token = self.0.raw.try_lock_exclusive();
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit(token, RwLockWriteGuard) }
-    }
-
-    /// Locks for writing if that can be had within `timeout`; `std` lacks this.
-    ///
-    /// A timeout of zero still takes a free lock; one too long for the clock waits for ever.
-    ///
-    /// # Errors
-    /// As [`try_write`](RwLock::try_write), with [`WouldBlock`](std::sync::TryLockError::WouldBlock) once the
-    /// time has passed.
-    ///
-    /// ```
-    /// use parkade::poison::RwLock;
-    /// use std::time::Duration;
-    ///
-    /// let lock = RwLock::new(1);
-    /// let reading = lock.read().unwrap();
-    /// assert!(lock.try_write_for(Duration::from_millis(1)).is_err());
-    /// # drop(reading);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_write_for(&self, timeout: Duration) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        let token = self.0.raw.try_lock_exclusive_for(timeout);
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit(token, RwLockWriteGuard) }
-    }
-
-    /// As [`try_write_for`](RwLock::try_write_for), up to a moment on the monotonic clock.
-    ///
-    /// # Errors
-    /// As [`try_write_for`](RwLock::try_write_for).
-    ///
-    /// ```
-    /// use parkade::poison::RwLock;
-    /// use std::time::Instant;
-    ///
-    /// let lock = RwLock::new(1);
-    /// *lock.try_write_until(Instant::now()).unwrap() = 2;
-    /// assert_eq!(*lock.read().unwrap(), 2);
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_write_until(&self, deadline: Instant) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        let token = self.0.raw.try_lock_exclusive_until(deadline);
-        // SAFETY: 1. just acquired, if there is one.
-        unsafe { self.0.try_admit(token, RwLockWriteGuard) }
-    }
-
-    /// Whether the lock is poisoned. Never blocks; while others lock, the answer may be out of date.
-    ///
-    /// ```
-    /// assert!(!parkade::poison::RwLock::new(1).is_poisoned());
-    /// ```
-    #[inline]
-    pub fn is_poisoned(&self) -> bool {
-        self.0.flag.is_set()
-    }
-
-    /// Makes the lock one that is not poisoned. Never blocks.
-    ///
-    /// ```
-    /// use parkade::poison::RwLock;
-    ///
-    /// let lock = RwLock::new(1);
-    /// std::panic::catch_unwind(|| {
-    ///     let _guard = lock.write();
-    ///     panic!("with the lock held for writing");
-    /// })
-    /// .unwrap_err();
-    ///
-    /// assert!(lock.read().is_err());
-    /// lock.clear_poison();
-    /// assert!(lock.read().is_ok());
-    /// ```
-    #[inline]
-    pub fn clear_poison(&self) {
-        self.0.flag.clear();
-    }
-
-    /// The value, without locking: nobody else has the lock now.
-    ///
-    /// # Errors
-    /// If the lock is poisoned; the error holds the reference.
-    ///
-    /// ```
-    /// let mut lock = parkade::poison::RwLock::new(1);
-    /// *lock.get_mut().unwrap() = 2;
-    /// assert_eq!(*lock.read().unwrap(), 2);
-    /// ```
-    pub fn get_mut(&mut self) -> LockResult<&mut T> {
-        self.0.get_mut()
+        /// The value, without locking: nobody else has the lock now.
+        ///
+        /// # Errors
+        /// If the lock is poisoned; the error holds the reference.
+        ///
+        /// ```
+        /// let mut lock = parkade::poison::RwLock::new(1);
+        /// *lock.get_mut().unwrap() = 2;
+        /// assert_eq!(*lock.read().unwrap(), 2);
+        /// ```
+        fn get_mut;
     }
 }
 
-impl<T> From<T> for RwLock<T> {
-    fn from(value: T) -> RwLock<T> {
-        RwLock::new(value)
-    }
-}
-
-impl<T: Default> Default for RwLock<T> {
-    fn default() -> RwLock<T> {
-        RwLock::new(T::default())
-    }
-}
-
-impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.debug(f, "RwLock", self.try_read(), &format_args!("<locked>"))
-    }
-}
+lock_face!(RwLock, try_read or format_args!("<locked>"));

@@ -1,7 +1,8 @@
 //! The guards of [`RwLock`](super::RwLock).
 
 use super::{
-    lock::{Exclusive, Part, Whole, guard_face},
+    face::{guard_face, map_face},
+    lock::{Exclusive, Part, Whole},
     shared::Shared,
 };
 use crate::{GuardMarker, RawRwLock};
@@ -112,82 +113,66 @@ guard_face!(RwLockReadGuard, MappedRwLockReadGuard);
 guard_face!(mut RwLockWriteGuard, MappedRwLockWriteGuard);
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// Narrows the guard to what `f` chooses. If `f` panics, the lock is unlocked.
-    ///
-    /// An associated function, so that it does not hide a method of what is protected.
-    ///
-    /// ```
-    /// use parkade::poison::{RwLock, RwLockReadGuard};
-    ///
-    /// let pair = RwLock::new((1, 'x'));
-    /// let letter = RwLockReadGuard::map(pair.read().unwrap(), |pair| &pair.1);
-    /// assert_eq!(*letter, 'x');
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
-    where
-        F: FnOnce(&T) -> &U,
-        U: ?Sized,
-    {
-        MappedRwLockReadGuard(orig.0.map(f))
-    }
+    map_face! {
+        RwLockReadGuard => MappedRwLockReadGuard by (&);
 
-    /// Narrows the guard to what `f` chooses, if it chooses. If `f` panics, the lock is unlocked.
-    ///
-    /// # Errors
-    /// The guard as it was, if `f` returns `None`.
-    ///
-    /// ```
-    /// use parkade::poison::{RwLock, RwLockReadGuard};
-    ///
-    /// let list = RwLock::new(vec![1, 2]);
-    /// let absent = RwLockReadGuard::filter_map(list.read().unwrap(), |list| list.get(2));
-    /// assert_eq!(absent.unwrap_err().len(), 2);
-    /// ```
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
-    where
-        F: FnOnce(&T) -> Option<&U>,
-        U: ?Sized,
-    {
-        orig.0.filter_map(f).map(MappedRwLockReadGuard).map_err(RwLockReadGuard)
+        /// Narrows the guard to what `f` chooses. If `f` panics, the lock is unlocked.
+        ///
+        /// An associated function, so that it does not hide a method of what is protected.
+        ///
+        /// ```
+        /// use parkade::poison::{RwLock, RwLockReadGuard};
+        ///
+        /// let pair = RwLock::new((1, 'x'));
+        /// let letter = RwLockReadGuard::map(pair.read().unwrap(), |pair| &pair.1);
+        /// assert_eq!(*letter, 'x');
+        /// ```
+        fn map;
+
+        /// Narrows the guard to what `f` chooses, if it chooses. If `f` panics, the lock is unlocked.
+        ///
+        /// # Errors
+        /// The guard as it was, if `f` returns `None`.
+        ///
+        /// ```
+        /// use parkade::poison::{RwLock, RwLockReadGuard};
+        ///
+        /// let list = RwLock::new(vec![1, 2]);
+        /// let absent = RwLockReadGuard::filter_map(list.read().unwrap(), |list| list.get(2));
+        /// assert_eq!(absent.unwrap_err().len(), 2);
+        /// ```
+        fn filter_map;
     }
 }
 
 impl<'a, T: ?Sized> MappedRwLockReadGuard<'a, T> {
-    /// As [`RwLockReadGuard::map`].
-    ///
-    /// ```
-    /// use parkade::poison::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
-    ///
-    /// let nested = RwLock::new((1, (2, 3)));
-    /// let pair = RwLockReadGuard::map(nested.read().unwrap(), |outer| &outer.1);
-    /// assert_eq!(*MappedRwLockReadGuard::map(pair, |inner| &inner.0), 2);
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockReadGuard<'a, U>
-    where
-        F: FnOnce(&T) -> &U,
-        U: ?Sized,
-    {
-        MappedRwLockReadGuard(orig.0.map(f))
-    }
+    map_face! {
+        MappedRwLockReadGuard => MappedRwLockReadGuard by (&);
 
-    /// As [`RwLockReadGuard::filter_map`].
-    ///
-    /// # Errors
-    /// The guard as it was, if `f` returns `None`.
-    ///
-    /// ```
-    /// use parkade::poison::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
-    ///
-    /// let nested = RwLock::new((1, Some(2)));
-    /// let option = RwLockReadGuard::map(nested.read().unwrap(), |outer| &outer.1);
-    /// assert_eq!(*MappedRwLockReadGuard::filter_map(option, |inner| inner.as_ref()).unwrap(), 2);
-    /// ```
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockReadGuard<'a, U>, Self>
-    where
-        F: FnOnce(&T) -> Option<&U>,
-        U: ?Sized,
-    {
-        orig.0.filter_map(f).map(MappedRwLockReadGuard).map_err(MappedRwLockReadGuard)
+        /// As [`RwLockReadGuard::map`].
+        ///
+        /// ```
+        /// use parkade::poison::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+        ///
+        /// let nested = RwLock::new((1, (2, 3)));
+        /// let pair = RwLockReadGuard::map(nested.read().unwrap(), |outer| &outer.1);
+        /// assert_eq!(*MappedRwLockReadGuard::map(pair, |inner| &inner.0), 2);
+        /// ```
+        fn map;
+
+        /// As [`RwLockReadGuard::filter_map`].
+        ///
+        /// # Errors
+        /// The guard as it was, if `f` returns `None`.
+        ///
+        /// ```
+        /// use parkade::poison::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+        ///
+        /// let nested = RwLock::new((1, Some(2)));
+        /// let option = RwLockReadGuard::map(nested.read().unwrap(), |outer| &outer.1);
+        /// assert_eq!(*MappedRwLockReadGuard::filter_map(option, |inner| inner.as_ref()).unwrap(), 2);
+        /// ```
+        fn filter_map;
     }
 }
 
@@ -212,81 +197,65 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
         unsafe { lock.admit_reader(state, RwLockReadGuard) }.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Narrows the guard to what `f` chooses. If `f` panics, the lock is unlocked and poisoned.
-    ///
-    /// An associated function, so that it does not hide a method of what is protected.
-    ///
-    /// ```
-    /// use parkade::poison::{RwLock, RwLockWriteGuard};
-    ///
-    /// let pair = RwLock::new((1, 'x'));
-    /// *RwLockWriteGuard::map(pair.write().unwrap(), |pair| &mut pair.1) = 'y';
-    /// assert_eq!(pair.read().unwrap().1, 'y');
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockWriteGuard<'a, U>
-    where
-        F: FnOnce(&mut T) -> &mut U,
-        U: ?Sized,
-    {
-        MappedRwLockWriteGuard(orig.0.map(f))
-    }
+    map_face! {
+        RwLockWriteGuard => MappedRwLockWriteGuard by (&mut);
 
-    /// Narrows the guard to what `f` chooses, if it chooses. If `f` panics, the lock is unlocked and poisoned.
-    ///
-    /// # Errors
-    /// The guard as it was, if `f` returns `None`.
-    ///
-    /// ```
-    /// use parkade::poison::{RwLock, RwLockWriteGuard};
-    ///
-    /// let list = RwLock::new(vec![1, 2]);
-    /// let absent = RwLockWriteGuard::filter_map(list.write().unwrap(), |list| list.get_mut(2));
-    /// assert_eq!(absent.unwrap_err().len(), 2);
-    /// ```
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockWriteGuard<'a, U>, Self>
-    where
-        F: FnOnce(&mut T) -> Option<&mut U>,
-        U: ?Sized,
-    {
-        orig.0.filter_map(f).map(MappedRwLockWriteGuard).map_err(RwLockWriteGuard)
+        /// Narrows the guard to what `f` chooses. If `f` panics, the lock is unlocked and poisoned.
+        ///
+        /// An associated function, so that it does not hide a method of what is protected.
+        ///
+        /// ```
+        /// use parkade::poison::{RwLock, RwLockWriteGuard};
+        ///
+        /// let pair = RwLock::new((1, 'x'));
+        /// *RwLockWriteGuard::map(pair.write().unwrap(), |pair| &mut pair.1) = 'y';
+        /// assert_eq!(pair.read().unwrap().1, 'y');
+        /// ```
+        fn map;
+
+        /// Narrows the guard to what `f` chooses, if it chooses. If `f` panics, the lock is unlocked and poisoned.
+        ///
+        /// # Errors
+        /// The guard as it was, if `f` returns `None`.
+        ///
+        /// ```
+        /// use parkade::poison::{RwLock, RwLockWriteGuard};
+        ///
+        /// let list = RwLock::new(vec![1, 2]);
+        /// let absent = RwLockWriteGuard::filter_map(list.write().unwrap(), |list| list.get_mut(2));
+        /// assert_eq!(absent.unwrap_err().len(), 2);
+        /// ```
+        fn filter_map;
     }
 }
 
 impl<'a, T: ?Sized> MappedRwLockWriteGuard<'a, T> {
-    /// As [`RwLockWriteGuard::map`].
-    ///
-    /// ```
-    /// use parkade::poison::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
-    ///
-    /// let nested = RwLock::new((1, (2, 3)));
-    /// let pair = RwLockWriteGuard::map(nested.write().unwrap(), |outer| &mut outer.1);
-    /// assert_eq!(*MappedRwLockWriteGuard::map(pair, |inner| &mut inner.0), 2);
-    /// ```
-    pub fn map<U, F>(orig: Self, f: F) -> MappedRwLockWriteGuard<'a, U>
-    where
-        F: FnOnce(&mut T) -> &mut U,
-        U: ?Sized,
-    {
-        MappedRwLockWriteGuard(orig.0.map(f))
-    }
+    map_face! {
+        MappedRwLockWriteGuard => MappedRwLockWriteGuard by (&mut);
 
-    /// As [`RwLockWriteGuard::filter_map`].
-    ///
-    /// # Errors
-    /// The guard as it was, if `f` returns `None`.
-    ///
-    /// ```
-    /// use parkade::poison::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
-    ///
-    /// let nested = RwLock::new((1, Some(2)));
-    /// let option = RwLockWriteGuard::map(nested.write().unwrap(), |outer| &mut outer.1);
-    /// assert_eq!(*MappedRwLockWriteGuard::filter_map(option, |inner| inner.as_mut()).unwrap(), 2);
-    /// ```
-    pub fn filter_map<U, F>(orig: Self, f: F) -> Result<MappedRwLockWriteGuard<'a, U>, Self>
-    where
-        F: FnOnce(&mut T) -> Option<&mut U>,
-        U: ?Sized,
-    {
-        orig.0.filter_map(f).map(MappedRwLockWriteGuard).map_err(MappedRwLockWriteGuard)
+        /// As [`RwLockWriteGuard::map`].
+        ///
+        /// ```
+        /// use parkade::poison::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
+        ///
+        /// let nested = RwLock::new((1, (2, 3)));
+        /// let pair = RwLockWriteGuard::map(nested.write().unwrap(), |outer| &mut outer.1);
+        /// assert_eq!(*MappedRwLockWriteGuard::map(pair, |inner| &mut inner.0), 2);
+        /// ```
+        fn map;
+
+        /// As [`RwLockWriteGuard::filter_map`].
+        ///
+        /// # Errors
+        /// The guard as it was, if `f` returns `None`.
+        ///
+        /// ```
+        /// use parkade::poison::{MappedRwLockWriteGuard, RwLock, RwLockWriteGuard};
+        ///
+        /// let nested = RwLock::new((1, Some(2)));
+        /// let option = RwLockWriteGuard::map(nested.write().unwrap(), |outer| &mut outer.1);
+        /// assert_eq!(*MappedRwLockWriteGuard::filter_map(option, |inner| inner.as_mut()).unwrap(), 2);
+        /// ```
+        fn filter_map;
     }
 }

@@ -1,12 +1,13 @@
 //! Reading without being counted: by a slot of the reader's thread.
 //!
-//! `state.rs` has the protocol (S1, S2), `parkade_core::slots` the slots, and
+//! `period.rs` has the protocol (S1, S2), `parkade_core::slots` the slots, and
 //! `parkade_core::policy` says when.
 
 use super::{
     edges::{E1, E2, X1},
+    period::{Fencing, NUMBERS, Period},
     raw::Core,
-    state::{Fencing, NUMBERS, Outcome, Period},
+    state::Outcome,
 };
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use parkade_core::{

@@ -1,4 +1,5 @@
-//! The ledger of orderings of the reader-writer lock's words; `state.rs` says what they mean together.
+//! The ledger of orderings of the reader-writer lock's words; `state.rs` and `period.rs` say what they mean
+//! together.
 
 parkade_core::orderings! {
     W1 = Acquire, "lock taken in any mode; pairs with W3, W4, W5: the protected data";

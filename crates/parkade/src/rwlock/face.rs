@@ -56,7 +56,7 @@ macro_rules! rwlock_face {
             }
         }
 
-        // SAFETY: the promises above, argued in `state.rs`.
+        // SAFETY: the promises above, argued in `state.rs` and `period.rs`.
         unsafe impl lock_api::RawRwLock for $raw {
             const INIT: $raw = $raw(Core::new());
             type SharedGuard = SharedGuardState;

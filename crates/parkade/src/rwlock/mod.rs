@@ -5,6 +5,7 @@ mod drain;
 mod edges;
 mod held;
 mod ops;
+mod period;
 mod raw;
 mod state;
 
@@ -19,9 +20,13 @@ mod recursive;
 #[cfg(all(test, loom))]
 mod model;
 #[cfg(all(test, loom))]
+mod model_bias;
+#[cfg(all(test, loom))]
 mod mutants;
 #[cfg(all(test, not(loom)))]
 mod tests;
+#[cfg(all(test, not(loom)))]
+mod transitions;
 
 #[cfg(not(loom))]
 pub use face::SharedGuardState;

@@ -39,8 +39,9 @@
 //! * forked: the child's table is empty, `WAKING` and claims may belong to threads that do not exist; the
 //!   child trusts neither. A `PENDING` thread that has vanished keeps the child out.
 
-use super::state::{
-    Attempt, Bias, Claims, Manners, Mode, Retreat, Snapshot, Standing, Waking, Word,
+use super::{
+    period::Bias,
+    state::{Attempt, Claims, Manners, Mode, Retreat, Snapshot, Standing, Waking, Word},
 };
 use crate::parked::Parked;
 use core::{cell::Cell, fmt};

@@ -1,8 +1,9 @@
-//! The two words of a [`RwLock`](super::RwLock): their layout, legal values and transitions.
+//! The word of a [`RwLock`](super::RwLock) that all who come and go change: its layout, legal values and
+//! transitions. The second word, the bias, is in `period.rs`.
 //!
 //! # Layout
 //!
-//! `word`, 32 bits:
+//! 32 bits:
 //!
 //! | bit | meaning |
 //! |---|---|
@@ -17,17 +18,12 @@
 //! | `DRAIN_PARKED` 256 | whoever is `PENDING` sleeps |
 //! | the rest | the number of counted readers |
 //!
-//! `bias`, 32 bits: 0, or a number that no other period of bias of any lock has (in 2^30 of them),
-//! times four, plus `ACTIVE` 1: readers may take slots, plus `FENCED` 2: they execute a full fence when they
-//! do, so that a writer need not execute a heavy one. A period without is *free*: its readers pay nothing. One that
-//! began free is ended by its first writer; one that began fenced outlives writers.
-//!
 //! # Legal words
 //!
 //! `EXCLUSIVE` stands without `PENDING`, `UPGRADABLE` and readers; `PENDING` without
 //! `UPGRADABLE`, and `UPGRADABLE` without a full count: an upgradable reader can become a counted one, so
 //! its place is kept, also while it is `PENDING`. `DRAIN_PARKED` implies `PENDING`. A claim implies a claimer (`WAKING` or `PARKED`), and
-//! there is one at most. A bias that is not 0 implies `BIASED`, but while T2 is about to be followed by G4.
+//! there is one at most.
 //!
 //! # Bit laws
 //!
@@ -43,15 +39,11 @@
 //!   designated in the meantime (out of turn) acquires: then it claims anew when it is up.
 //! * `BIASED`: set by a counted reader (G1) while nobody is `PENDING`; cleared by T2, after a scan that
 //!   found no slot, unless the period is to go on after the write.
-//! * `ACTIVE`: set by a counted reader, after `BIASED`, or by a writer that is about to leave (G2); cleared by
-//!   whoever is `PENDING`. So a `PENDING` that has cleared it and then sees no counted reader knows that it
-//!   stays cleared.
-//! * `FENCED`: set with the number, or by the writer that lets the period go on; cleared by G5.
 //! * `DRAIN_PARKED`: set and cleared under the bucket lock of the drain queue; cleared with `PENDING`.
 //!
 //! # Transitions
 //!
-//! [`TRANSITIONS`] lists them; a test walks every legal word through each.
+//! `transitions.rs` lists them, of both words; a test walks every legal word through each.
 //!
 //! # Ordering
 //!
@@ -61,37 +53,19 @@
 //!   but only before it leaves (W3). So `PENDING` looks at the bias, to interrupt it, to scan or to
 //!   sleep, only after it has seen with W7 that nobody is counted.
 //! * *No lost wake*: holders, `PARKED` and `WAKING` are bits of one word, so P1 either sees that the lock
-//!   may be taken, or whoever makes it so sees `PARKED`. The same for `DRAIN_PARKED` and the count.
-//! * *Slots* (S1): a reader takes its slot, executes a light fence and looks at `bias` again; `PENDING`
-//!   clears `ACTIVE`, executes a heavy fence and scans. Either the reader sees that and leaves, or
-//!   the scan sees the slot. Leaving is the same: free the slot, light fence, look at `bias`. In a fenced
-//!   period both execute full fences (edges E1, E2) when a reader enters. When it leaves, its fence is
-//!   a light one: `PENDING` looks at the slots until it has to sleep, and executes a heavy one then (G5).
-//! * *A writer that sleeps because of slots* (S2): with the bias off, it sets `DRAIN_PARKED`, executes a full fence (edge X2)
-//!   and scans once more; a reader that left and found the bias off executes a full fence (edge X1) and looks
-//!   for `DRAIN_PARKED`, then whether other slots hold the lock. So of several that leave at the
-//!   same time the last in the order of their fences sees them all gone, and wakes.
-//! * *Data through slots*: freeing a slot releases to the scan (the table's edges L1 to L4). Who takes a
-//!   slot acquires from whoever began the period, or has written in it last (edges A1 to A3).
+//!   may be taken, or whoever makes it so sees `PARKED`. The same for `DRAIN_PARKED` and the count; for
+//!   `DRAIN_PARKED` and slots `period.rs` has the protocol.
 //!
 //! # Rejected
 //!
-//! * Moving readers from their slots into the count (folly's SharedMutex, BRAVO in several forks): a plain
-//!   store that frees a slot can erase the mark that it was moved, so either freeing takes a
-//!   read-modify-write or two parties have to settle each slot. A writer that waits for slots where
-//!   they are needs neither, and one that times out has nothing to undo.
-//! * The lock's address in the slots: a guard that was forgotten would lock whatever comes to be there.
 //! * One 64-bit word: 32-bit systems would need another layout.
 //! * `EXCLUSIVE` while draining: a recursive reader could not tell whether it may pass.
 #![forbid(unsafe_code)]
 
-use super::edges::{A1, A2, A3, W1, W2, W3, W4, W5, W6, W7};
+use super::edges::{W1, W2, W3, W4, W5, W6, W7};
 use crate::parked::Parked;
 use core::fmt;
-use parkade_core::{
-    shim::{AtomicU32, Edge, Ordering, Ordering::Relaxed},
-    slots::Token,
-};
+use parkade_core::shim::{AtomicU32, Edge, Ordering, Ordering::Relaxed};
 
 const EXCLUSIVE: u32 = 1;
 const PENDING: u32 = 1 << 1;
@@ -110,11 +84,6 @@ const CLAIMS: u32 = CLAIM_SHARED | CLAIM_EXCLUSIVE;
 const SETTLED: u32 = !(WAKING | CLAIMS);
 /// The fast path leaves the last half of the count to the slow one, which knows when it is full.
 const MANY_READERS: u32 = 1 << 31;
-
-const ACTIVE: u32 = 1;
-const FENCED: u32 = 2;
-/// What a period's number is multiplied by.
-const NUMBER: u32 = 4;
 
 /// How a lock is held or wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,128 +163,6 @@ impl Manners {
         }
     }
 }
-
-/// A row of [`TRANSITIONS`].
-#[cfg(test)]
-#[derive(Debug)]
-pub(super) struct Transition {
-    pub(super) id: &'static str,
-    pub(super) from_to: &'static str,
-    pub(super) by: &'static str,
-    pub(super) models: &'static str,
-}
-
-#[cfg(test)]
-const fn row(
-    id: &'static str,
-    from_to: &'static str,
-    by: &'static str,
-    models: &'static str,
-) -> Transition {
-    Transition { id, from_to, by, models }
-}
-
-/// Every change of the words. `id` is what comments and models cite.
-#[cfg(test)]
-pub(super) const TRANSITIONS: &[Transition] = &[
-    row(
-        "T1",
-        "+READER, +UPGRADABLE, +EXCLUSIVE or +PENDING; of the designated thread also -WAKING -claims",
-        "anybody whom nothing keeps out; Acquire",
-        "rw_readers_and_writer, rw_writers_and_reader",
-    ),
-    row(
-        "T2",
-        "PENDING -> EXCLUSIVE, -BIASED unless the period goes on",
-        "PENDING, without readers; Acquire",
-        "rw_drain, rw_bias",
-    ),
-    row(
-        "T3",
-        "-PENDING -DRAIN_PARKED, +UPGRADABLE if it upgraded",
-        "PENDING that gives up",
-        "rw_drain_gives_up, rw_upgrade_lets_in",
-    ),
-    row(
-        "T4",
-        "UPGRADABLE -> PENDING",
-        "the upgradable reader; Acquire",
-        "rw_upgrade, rw_try_upgrade",
-    ),
-    row(
-        "T5",
-        "EXCLUSIVE -> READER or UPGRADABLE",
-        "the writer; Release",
-        "rw_downgrade, rw_out_of_turn",
-    ),
-    row("T6", "UPGRADABLE -> READER", "the upgradable reader", "rw_downgrade"),
-    row("R1", "-READER", "a counted reader; Release", "rw_readers_and_writer"),
-    row("R2", "-EXCLUSIVE", "the writer; Release", "rw_readers_and_writer"),
-    row("R3", "-UPGRADABLE", "the upgradable reader; Release", "rw_upgrade, rw_wake_upgradable"),
-    row(
-        "R4",
-        "R1, R2 or R3, +WAKING +CLAIM_EXCLUSIVE",
-        "a holder, under the bucket lock; Release",
-        "rw_fair, rw_fair_upgradable, rw_fair_gives_up",
-    ),
-    row(
-        "P1",
-        "+PARKED, of the designated thread also -WAKING",
-        "a parker, under the bucket lock",
-        "rw_wake, rw_upgradable_barges",
-    ),
-    row(
-        "P3",
-        "PARKED as the queue is, +WAKING",
-        "whoever changed the queue, under the bucket lock",
-        "rw_wake, rw_out_of_turn",
-    ),
-    row("P4", "-WAKING -claims", "the designated thread that gives up", "rw_designated_gives_up"),
-    row("C1", "+CLAIM_SHARED or +CLAIM_EXCLUSIVE", "the designated thread", "rw_claim"),
-    row(
-        "C2",
-        "-claims",
-        "a claimer that times out, under the bucket lock",
-        "rw_queue_deadline, rw_fair_gives_up",
-    ),
-    row(
-        "D1",
-        "+DRAIN_PARKED",
-        "PENDING, under the drain queue's lock",
-        "rw_drain, rw_bias_last_wakes",
-    ),
-    row(
-        "D2",
-        "-DRAIN_PARKED",
-        "whoever took PENDING off the drain queue, under its lock",
-        "rw_drain, rw_bias_last_wakes",
-    ),
-    row(
-        "G1",
-        "+BIASED, then bias: 0 -> number + ACTIVE (+ FENCED)",
-        "a counted reader; Release",
-        "rw_bias_begins, rw_bias_again",
-    ),
-    row(
-        "G2",
-        "bias: +ACTIVE",
-        "a counted reader; or the writer that is about to leave a fenced period; Release",
-        "rw_bias_resumes, rw_fenced_goes_on",
-    ),
-    row(
-        "G3",
-        "bias: -ACTIVE, then a heavy fence, or in a fenced period a full one",
-        "PENDING",
-        "rw_bias, rw_fenced",
-    ),
-    row("G4", "bias: 0", "the writer, after a T2 that cleared BIASED", "rw_bias_again"),
-    row(
-        "G5",
-        "bias: -FENCED",
-        "a reader in a slot while ACTIVE, or PENDING after a heavy fence",
-        "rw_fenced_set_free, rw_fenced_last_wakes",
-    ),
-];
 
 /// A snapshot of the word.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -738,122 +585,5 @@ pub(super) enum Retreat {
 impl fmt::Debug for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.load().fmt(f)
-    }
-}
-
-/// The second word.
-pub(super) struct Bias(AtomicU32);
-
-/// A snapshot of the second word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Period(u32);
-
-impl Period {
-    /// Readers may take slots.
-    #[inline(always)]
-    pub(super) fn is_active(self) -> bool {
-        self.0 & ACTIVE != 0
-    }
-
-    /// Readers may take slots, without a fence of their own.
-    #[inline(always)]
-    pub(super) fn is_free_and_active(self) -> bool {
-        self.0 & (ACTIVE | FENCED) == ACTIVE
-    }
-
-    /// Readers fence.
-    pub(super) fn is_fenced(self) -> bool {
-        self.0 & FENCED != 0
-    }
-
-    /// Readers may be in slots.
-    pub(super) fn is_some(self) -> bool {
-        self.0 != 0
-    }
-
-    /// What a reader of the lock at that address writes into its slot, as long as this period lasts.
-    #[inline(always)]
-    pub(super) fn token(self, address: usize) -> Token {
-        // The words are aligned to four bytes. Two locks have the same token only if the numbers of
-        // their periods are 2^30 apart and their addresses a multiple of 16 GiB.
-        let (number, place) = ((self.0 & !FENCED) | ACTIVE, (address >> 2) as u32);
-        ((number as usize) << (usize::BITS / 2)) | place as usize
-    }
-}
-
-/// Who pays for the order between readers that take slots and a writer that looks at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fencing {
-    /// The writer.
-    Free,
-    /// Each reader.
-    Fenced,
-}
-
-/// Numbers of periods are below this.
-pub(super) const NUMBERS: u32 = u32::MAX / NUMBER;
-
-impl Bias {
-    parkade_core::const_unless_loom! {
-        pub(super) fn new() -> Bias {
-            Bias(AtomicU32::new(0))
-        }
-    }
-
-    #[inline(always)]
-    pub(super) fn load(&self) -> Period {
-        Period(self.0.load(Relaxed))
-    }
-
-    /// For a reader that has taken a slot because of `period` (S1): whether it is in.
-    #[inline(always)]
-    #[must_use]
-    pub(super) fn is_still(&self, period: Period) -> bool {
-        self.0.load(A2.get()) == period.0
-    }
-
-    /// G1, second half: the period `number`, which is not 0, begins.
-    pub(super) fn begin(&self, number: u32, fencing: Fencing) {
-        let fenced = match fencing {
-            Fencing::Free => 0,
-            Fencing::Fenced => FENCED,
-        };
-        self.0.store(number * NUMBER + (fenced | ACTIVE), A1.get());
-    }
-
-    /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
-    /// counted reader. Who has written in this period has resumed it (below), and this continues the release
-    /// sequence of that, or of its beginning.
-    pub(super) fn resume(&self, period: Period) {
-        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, Relaxed, Relaxed);
-    }
-
-    /// G2, by the writer, who is alone with what it has interrupted: the period goes on with fences, though it
-    /// may have been set free.
-    #[cold]
-    pub(super) fn resume_after_write(&self, period: Period) {
-        self.0.store(period.0 | FENCED | ACTIVE, A3.get());
-    }
-
-    /// G3, before its fence; returns what was interrupted.
-    pub(super) fn interrupt(&self) -> Period {
-        Period(self.0.fetch_and(!ACTIVE, Relaxed))
-    }
-
-    /// G5: a fenced period becomes a free one, unless it has changed since. The caller reads in it, or is
-    /// `PENDING`, has interrupted it and executed a heavy fence.
-    pub(super) fn set_free(&self, period: Period) {
-        let _ = self.0.compare_exchange(period.0, period.0 & !FENCED, Relaxed, Relaxed);
-    }
-
-    /// G4.
-    pub(super) fn end(&self) {
-        self.0.store(0, Relaxed);
-    }
-}
-
-impl fmt::Debug for Bias {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:#x}", self.0.load(Relaxed))
     }
 }

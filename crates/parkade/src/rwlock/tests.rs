@@ -1,6 +1,6 @@
 //! Evidence for: the sequential contract of the words: every legal word through every transition.
 
-use super::{raw::Core, state::*};
+use super::{period::*, raw::Core, state::*, transitions::*};
 use crate::parked::Parked;
 use parkade_core::{fence, slots};
 
@@ -562,7 +562,8 @@ fn the_word_speaks() {
 /// The table of transitions is data; this keeps it true to the code and to this file.
 #[test]
 fn every_transition_is_made_somewhere_and_walked() {
-    let (word, tests) = (include_str!("state.rs"), include_str!("tests.rs"));
+    let words = concat!(include_str!("state.rs"), include_str!("period.rs"));
+    let tests = include_str!("tests.rs");
     let says = |line: &str, id: &str| {
         line.trim_start().strip_prefix("/// ").is_some_and(|text| {
             let ids = text.split(['.', ':', ';']).next().unwrap_or_default();
@@ -570,7 +571,7 @@ fn every_transition_is_made_somewhere_and_walked() {
         })
     };
     for Transition { id, from_to, by, .. } in TRANSITIONS {
-        assert!(word.lines().any(|line| says(line, id)), "{id} ({from_to}, {by}) has no method");
+        assert!(words.lines().any(|line| says(line, id)), "{id} ({from_to}, {by}) has no method");
         let test = format!("fn {}_", id.to_lowercase());
         assert!(tests.contains(&test), "{id} ({from_to}, {by}) is not walked");
     }
@@ -578,7 +579,7 @@ fn every_transition_is_made_somewhere_and_walked() {
 
 #[test]
 fn every_transition_is_modelled() {
-    let models = include_str!("model.rs");
+    let models = concat!(include_str!("model.rs"), include_str!("model_bias.rs"));
     for Transition { id, models: named, .. } in TRANSITIONS {
         for name in named.split(", ") {
             assert!(models.contains(&format!("fn model_{name}(")), "{id}: no model {name}");
