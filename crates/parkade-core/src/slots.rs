@@ -90,7 +90,7 @@ impl Slot {
     pub fn take_and_fence(&self, token: Token, edge: Edge) {
         // On x86 an exchange is one, at half the cost of a store and the instruction for it.
         if cfg!(all(target_arch = "x86_64", not(loom))) {
-            self.0.swap(token, L3.get());
+            self.0.swap(token, edge.get());
             edge.fence_after_rmw();
         } else {
             self.take(token);

@@ -515,6 +515,17 @@ fn fenced_bias_that_does_not_pay_is_denied_for_eight_milliseconds() {
 }
 
 #[test]
+fn a_period_that_begins_free_does_not_go_on_fenced() {
+    let biases = Biases::new();
+    let pays = || biases.bias.fenced_pays(8, || biases.now());
+    assert!(biases.bias.is_granted_fenced(8, biases.now()) && pays());
+    biases.pass(MS);
+    assert!(biases.bias.may_set_free(8, biases.now()) && pays(), "it is still the same");
+    biases.pass(MS);
+    assert!(biases.is_granted(8) && !pays(), "of another lock, perhaps");
+}
+
+#[test]
 fn fenced_bias_takes_grants_of_the_thousand() {
     let biases = Biases::new();
     assert!(biases.is_granted(8));

@@ -10,6 +10,7 @@
 //! but on a line of its thread's own, and a write no heavy fence unless it has to sleep. It goes on from write to
 //! write as long as there are many more reads.
 
+use super::{Fencing, Period};
 use crate::{deadline::Moment, fence};
 use core::{
     cell::Cell,
@@ -103,9 +104,19 @@ impl Bias {
         &self.records[super::hints::place(key, ENTRIES)]
     }
 
-    /// Whether the lock at `key` may be biased at `now`.
+    /// Whether a period of bias of the lock at `key` may begin at `now`.
     #[must_use]
     pub fn is_granted(&self, key: usize, now: Moment) -> bool {
+        let granted = self.may_set_free(key, now);
+        if granted {
+            self.record(key).fenced.store(false, Relaxed);
+        }
+        granted
+    }
+
+    /// Whether the period that has begun, fenced perhaps, may do without fences from `now` on.
+    #[must_use]
+    pub fn may_set_free(&self, key: usize, now: Moment) -> bool {
         let record = self.record(key);
         self.takes_grant(now, record, &record.denied_until_ns)
     }
@@ -200,7 +211,7 @@ thread_local! {
     static ASKED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Counts a read of a lock's word; whether it is time to ask [`may_bias`].
+/// Counts a read of a lock's word; whether it is time to ask [`grant_bias`].
 #[inline]
 #[must_use]
 pub fn counts_read() -> bool {
@@ -209,16 +220,35 @@ pub fn counts_read() -> bool {
     reads.is_multiple_of(READS_PER_QUESTION)
 }
 
-/// Whether the lock at `key`, which the calling thread has just read, is to be biased now. A lock that
-/// is one of many is not: two questions in a row must be about the same.
+/// Whether the lock at `key`, which the calling thread has just read, is to be biased now, and how. A lock that
+/// is one of many is not: two questions in a row must be about the same. With fences where free bias is denied and
+/// readers meet: there are so many counted ones just now.
 #[must_use]
-pub fn may_bias(key: usize) -> bool {
+pub fn grant_bias(key: usize, readers: u32, period: Period) -> Option<Fencing> {
+    if !can_bias(key) {
+        return None;
+    }
+    let now = Moment::now();
+    let is_free = match period {
+        Period::Begins => BIAS.is_granted(key, now),
+        Period::Resumes => BIAS.may_set_free(key, now),
+    };
+    if is_free {
+        return Some(Fencing::Free);
+    }
+    (readers > 1 && BIAS.is_granted_fenced(key, now)).then_some(Fencing::Fenced)
+}
+
+/// Whether the fenced period of the lock at `key` may do without fences from now on.
+#[must_use]
+pub fn may_set_free(key: usize) -> bool {
+    can_bias(key) && BIAS.may_set_free(key, Moment::now())
+}
+
+fn can_bias(key: usize) -> bool {
     let again = ASKED.replace(key) == key;
     // On 32 bits a slot has no room for a lock's token.
-    cfg!(target_pointer_width = "64")
-        && again
-        && fence::strategy() == fence::Strategy::Asymmetric
-        && BIAS.is_granted(key, Moment::now())
+    cfg!(target_pointer_width = "64") && again && fence::strategy() == fence::Strategy::Asymmetric
 }
 
 /// As [`Bias::taken_back`], in this process.
@@ -226,17 +256,7 @@ pub fn bias_taken_back(key: usize, began: Moment) {
     BIAS.taken_back(key, began, Moment::now());
 }
 
-/// Whether the lock at `key`, which [`may_bias`] has refused and which so many counted readers are in, is to
-/// be biased with fences now: they must meet.
-#[must_use]
-pub fn may_bias_fenced(key: usize, readers: u32) -> bool {
-    cfg!(target_pointer_width = "64")
-        && readers > 1
-        && fence::strategy() == fence::Strategy::Asymmetric
-        && BIAS.is_granted_fenced(key, Moment::now())
-}
-
-/// Counts a read in a fenced period of the lock at `key`; whether it is time to ask [`may_bias`].
+/// Counts a read in a fenced period of the lock at `key`; whether it is time to ask [`may_set_free`].
 #[inline]
 #[must_use]
 pub fn counts_fenced_read(key: usize) -> bool {

@@ -42,7 +42,7 @@ mod symmetric;
 #[cfg(not(loom))]
 pub use bias::{
     Bias, bias_taken_back, counts_fenced_read, counts_read, fenced_bias_pays,
-    fenced_bias_taken_back, may_bias, may_bias_fenced,
+    fenced_bias_taken_back, grant_bias, may_set_free,
 };
 pub use hints::Hints;
 #[cfg(loom)]
@@ -50,7 +50,7 @@ pub(crate) use model::fences;
 #[cfg(loom)]
 pub use model::{
     Model, bias_taken_back, counts_fenced_read, counts_read, fenced_bias_pays,
-    fenced_bias_taken_back, may_bias, may_bias_fenced, may_return_to_asymmetric,
+    fenced_bias_taken_back, grant_bias, may_return_to_asymmetric, may_set_free,
 };
 pub use pace::Pace;
 #[cfg(all(unix, not(loom)))]
@@ -72,6 +72,24 @@ pub enum Step {
     Yield,
     /// It queues and sleeps.
     Park,
+}
+
+/// Who pays for the order between readers that take slots and a writer that looks at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fencing {
+    /// The writer.
+    Free,
+    /// Each reader.
+    Fenced,
+}
+
+/// What bias is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// A new period.
+    Begins,
+    /// One that has been interrupted.
+    Resumes,
 }
 
 /// When threads take a lock in turns: one leaves it alone for a while, and the other does dozens of sections

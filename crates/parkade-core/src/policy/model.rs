@@ -1,5 +1,6 @@
 //! What time and chance decide outside of models, a model decides.
 
+use super::{Fencing, Period};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Which decisions the models in this process take.
@@ -64,8 +65,12 @@ pub fn counts_read() -> bool {
 
 /// And gets it.
 #[must_use]
-pub fn may_bias(_: usize) -> bool {
-    BIASES.load(Relaxed)
+pub fn grant_bias(_: usize, _: u32, _: Period) -> Option<Fencing> {
+    if BIASES.load(Relaxed) {
+        Some(Fencing::Free)
+    } else {
+        BIASES_FENCED.load(Relaxed).then_some(Fencing::Fenced)
+    }
 }
 
 /// Models remember nothing of it.
@@ -74,15 +79,15 @@ pub fn bias_taken_back(_: usize, _: crate::Moment) {}
 /// Nor of this.
 pub fn fenced_bias_taken_back(_: usize, _: crate::Moment) {}
 
-/// Whether it is to be biased with fences.
-#[must_use]
-pub fn may_bias_fenced(_: usize, _: u32) -> bool {
-    BIASES_FENCED.load(Relaxed)
-}
-
 /// Fenced periods are never set free.
 #[must_use]
 pub fn counts_fenced_read(_: usize) -> bool {
+    false
+}
+
+/// Unless a model does it.
+#[must_use]
+pub fn may_set_free(_: usize) -> bool {
     false
 }
 

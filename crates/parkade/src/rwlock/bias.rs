@@ -5,7 +5,7 @@
 
 use super::{
     edges::{E1, E2, X1},
-    period::{Fencing, NUMBERS, Period},
+    period::{NUMBERS, Period},
     raw::Core,
     state::Outcome,
 };
@@ -17,8 +17,14 @@ use parkade_core::{
 
 /// The number of the next period of bias, of whatever lock; never 0.
 fn next_number() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    NEXT.fetch_add(1, Relaxed) % (NUMBERS - 1) + 1
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    loop {
+        // A power of two, so that the numbers go on in turn when the counter wraps around.
+        let number = NEXT.fetch_add(1, Relaxed) % NUMBERS;
+        if number != 0 {
+            return number;
+        }
+    }
 }
 
 impl Core {
@@ -41,7 +47,7 @@ impl Core {
         let slot = slots::mine()?;
         slot.take_and_fence(period.token(self.key()), E1);
         let slot = self.enter_or_leave(slot, period)?;
-        if policy::counts_fenced_read(self.key()) && policy::may_bias(self.key()) {
+        if policy::counts_fenced_read(self.key()) && policy::may_set_free(self.key()) {
             self.bias.set_free(period);
         }
         Some(slot)
@@ -91,26 +97,20 @@ impl Core {
         if word.has_line() || word.pending() {
             return;
         }
-        let period = self.bias.load();
-        if word.biased() {
-            // A writer that gave up has interrupted it. (Or somebody is just beginning it.)
-            if period.is_some() && !period.is_active() && self.granted(word.readers()).is_some() {
-                self.bias.resume(period);
+        let (period, key, readers) = (self.bias.load(), self.key(), word.readers());
+        if !word.biased() {
+            if let Some(fencing) = policy::grant_bias(key, readers, policy::Period::Begins)
+                && self.word.try_bias()
+            {
+                self.bias.begin(next_number(), fencing);
             }
-        } else if let Some(fencing) = self.granted(word.readers())
-            && self.word.try_bias()
+        } else if period.is_some()
+            && !period.is_active()
+            // A writer that gave up has interrupted it, or one that left while somebody claimed. (Or somebody is
+            // just beginning it.)
+            && let Some(fencing) = policy::grant_bias(key, readers, policy::Period::Resumes)
         {
-            self.bias.begin(next_number(), fencing);
-        }
-    }
-
-    fn granted(&self, readers: u32) -> Option<Fencing> {
-        if policy::may_bias(self.key()) {
-            Some(Fencing::Free)
-        } else if policy::may_bias_fenced(self.key(), readers) {
-            Some(Fencing::Fenced)
-        } else {
-            None
+            self.bias.resume(period, fencing);
         }
     }
 

@@ -37,7 +37,7 @@ impl Core {
     }
 
     /// T3, and whoever waited behind the caller is let in.
-    fn retreat(&self, retreat: Retreat) {
+    pub(super) fn retreat(&self, retreat: Retreat) {
         let word = self.word.retreat(retreat);
         self.released(word);
     }

@@ -9,6 +9,7 @@ parkade_core::orderings! {
     W5 = Release, "an upgradable reader leaves; pairs with W1: what it read";
     W6 = Acquire, "an upgradable reader becomes the writer; pairs with W3: what readers read";
     W7 = Acquire, "a writer that waits for readers sees none counted, and looks at the bias; pairs with W3: the bias that a reader has switched on, before it left";
+    W8 = Release, "a writer gives up; pairs with W1: what it has done to the bias, for the next writer";
     A1 = Release, "a reader switches the bias on; pairs with A2: the protected data, as that reader has seen it";
     A2 = Acquire, "a reader in a slot finds the bias still on; pairs with A1, A3: the protected data";
     A3 = Release, "a writer lets a fenced period go on; pairs with A2: the protected data";

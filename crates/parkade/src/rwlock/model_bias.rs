@@ -3,8 +3,8 @@
 use super::{
     held::Held,
     model::{Counter, Upgrade},
-    raw::Core,
-    state::Mode,
+    raw::{Core, claims},
+    state::{Attempt, Manners, Mode, Retreat, Standing},
 };
 use crate::model::{Policy, Shared, explore, spawn};
 use loom::sync::Arc;
@@ -309,6 +309,38 @@ fn model_rw_fenced_set_free() {
         shared.look_unread(reading);
         shared.read_look_unread();
         writer.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// covers: T3 G5 (a writer makes a fenced period free, because it would sleep, and gives up: the next one knows, and
+/// leaves no interrupted period behind)
+#[test]
+fn model_rw_fenced_gives_up() {
+    explore(3, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        // Says that it has given up, and orders nothing.
+        let gone = Counter::new();
+        let other = {
+            let gone = gone.clone();
+            spawn(&shared, move |shared| {
+                let core = &shared.raw;
+                let (writer, newcomer) = (Mode::Exclusive, Standing::Newcomer);
+                let attempt = core.word.try_acquire(writer, newcomer, claims(), Manners::Insistent);
+                assert_eq!(attempt, Attempt::Pending);
+                core.interrupt_bias();
+                core.order_leavers();
+                core.released(core.word.retreat(Retreat::Out));
+                gone.add(1);
+            })
+        };
+        while gone.get() == 0 {
+            loom::thread::yield_now();
+        }
+        shared.lock_touch_unlock();
+        let (word, period) = (shared.raw.word.load(), shared.raw.bias.load());
+        assert!(!word.biased() || period.is_active(), "{:?}", shared.raw);
+        other.join().unwrap();
         shared.check(1);
     });
 }

@@ -181,7 +181,7 @@ impl Core {
         self.check_held(mode);
         let word = self.word.load();
         if word.has_line() && !word.pending() {
-            self.leaving(mode);
+            // An interrupted period stays so: readers that take slots would be before the first in line.
             self.release_to_first(mode);
         } else {
             self.release(mode);
@@ -221,7 +221,8 @@ impl Core {
     /// interrupted goes on. From then on readers may be in, though the word does not say so yet.
     #[inline(always)]
     fn leaving(&self, mode: Mode) {
-        if mode == Mode::Exclusive {
+        // Not where a claim keeps newcomers out: they would get in by slots.
+        if mode == Mode::Exclusive && !self.word.load().claimed() {
             self.resume_bias();
         }
     }

@@ -50,6 +50,7 @@
 use super::edges::{A1, A2, A3};
 use core::fmt;
 use parkade_core::{
+    policy::Fencing,
     shim::{AtomicU32, Ordering::Relaxed},
     slots::Token,
 };
@@ -99,17 +100,16 @@ impl Period {
     }
 }
 
-/// Who pays for the order between readers that take slots and a writer that looks at them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fencing {
-    /// The writer.
-    Free,
-    /// Each reader.
-    Fenced,
+/// What a period that begins so, or goes on so, has besides `ACTIVE`.
+const fn bit(fencing: Fencing) -> u32 {
+    match fencing {
+        Fencing::Free => 0,
+        Fencing::Fenced => FENCED,
+    }
 }
 
 /// Numbers of periods are below this.
-pub(super) const NUMBERS: u32 = u32::MAX / NUMBER;
+pub(super) const NUMBERS: u32 = 1 << (u32::BITS - NUMBER.ilog2());
 
 impl Bias {
     parkade_core::const_unless_loom! {
@@ -132,18 +132,15 @@ impl Bias {
 
     /// G1, second half: the period `number`, which is not 0, begins.
     pub(super) fn begin(&self, number: u32, fencing: Fencing) {
-        let fenced = match fencing {
-            Fencing::Free => 0,
-            Fencing::Fenced => FENCED,
-        };
-        self.0.store(number * NUMBER + (fenced | ACTIVE), A1.get());
+        self.0.store(number * NUMBER + (bit(fencing) | ACTIVE), A1.get());
     }
 
     /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
     /// counted reader. Who has written in this period has resumed it (below), and this continues the release
     /// sequence of that, or of its beginning.
-    pub(super) fn resume(&self, period: Period) {
-        let _ = self.0.compare_exchange(period.0, period.0 | ACTIVE, Relaxed, Relaxed);
+    pub(super) fn resume(&self, period: Period, fencing: Fencing) {
+        let resumed = period.0 | bit(fencing) | ACTIVE;
+        let _ = self.0.compare_exchange(period.0, resumed, Relaxed, Relaxed);
     }
 
     /// G2, by the writer, who is alone with what it has interrupted: the period goes on with fences, though it

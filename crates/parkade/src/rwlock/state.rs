@@ -62,7 +62,7 @@
 //! * `EXCLUSIVE` while draining: a recursive reader could not tell whether it may pass.
 #![forbid(unsafe_code)]
 
-use super::edges::{W1, W2, W3, W4, W5, W6, W7};
+use super::edges::{W1, W2, W3, W4, W5, W6, W7, W8};
 use crate::parked::Parked;
 use core::fmt;
 use parkade_core::shim::{AtomicU32, Edge, Ordering, Ordering::Relaxed};
@@ -416,7 +416,7 @@ impl Word {
             Retreat::Out => 0,
             Retreat::Upgradable => UPGRADABLE,
         };
-        self.update(Relaxed, |word| (word & !(PENDING | DRAIN_PARKED)) | back)
+        self.update(W8.get(), |word| (word & !(PENDING | DRAIN_PARKED)) | back)
     }
 
     /// T4: the upgradable reader is next to write; whether it is in at once.
@@ -512,7 +512,7 @@ impl Word {
         self.0.fetch_update(Relaxed, Relaxed, sleep).is_ok()
     }
 
-    /// D1, because of slots; the caller is as above, executes the fence of edge D2 and then scans.
+    /// D1, because of slots; the caller is as above, executes the fence of edge X2 and then scans.
     pub(super) fn sleep_for_slots(&self) {
         self.0.fetch_or(DRAIN_PARKED, Relaxed);
     }

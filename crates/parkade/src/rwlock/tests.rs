@@ -2,7 +2,7 @@
 
 use super::{period::*, raw::Core, state::*, transitions::*};
 use crate::parked::Parked;
-use parkade_core::{fence, slots};
+use parkade_core::{fence, policy::Fencing, slots};
 
 const EXCLUSIVE: u32 = 1;
 const PENDING: u32 = 2;
@@ -460,15 +460,15 @@ fn g2_resumes_the_period_that_was_interrupted_and_no_other() {
     bias.interrupt();
     let interrupted = bias.load();
     assert!(!bias.is_still(active));
-    bias.resume(interrupted);
+    bias.resume(interrupted, Fencing::Free);
     assert!(bias.is_still(active));
     // It has ended meanwhile, or another has begun.
     bias.end();
-    bias.resume(interrupted);
+    bias.resume(interrupted, Fencing::Free);
     assert!(!bias.load().is_some());
     bias.begin(8, Fencing::Free);
     bias.interrupt();
-    bias.resume(interrupted);
+    bias.resume(interrupted, Fencing::Free);
     assert!(!bias.load().is_active());
 }
 
@@ -503,7 +503,7 @@ fn g5_makes_a_fenced_period_free_unless_it_was_interrupted() {
     bias.interrupt();
     bias.set_free(fenced);
     assert!(bias.load().is_fenced());
-    bias.resume(bias.load());
+    bias.resume(bias.load(), Fencing::Free);
     bias.set_free(fenced);
     assert!(bias.load().is_free_and_active());
     assert_eq!(bias.load().token(0x1000), fenced.token(0x1000));
@@ -515,16 +515,49 @@ fn g5_makes_a_fenced_period_free_unless_it_was_interrupted() {
 #[test]
 fn nobody_sleeps_in_a_fenced_period_without_a_heavy_fence() {
     let core = Core::new();
+    assert!(core.word.try_read_at_once() && core.word.try_bias());
     core.bias.begin(7, Fencing::Fenced);
-    core.order_leavers();
-    assert!(core.bias.load().is_fenced(), "who has not interrupted it does not sleep");
-    core.bias.interrupt();
+    let slot = slots::mine().expect("a slot");
+    slot.take(core.bias.load().token(core.key()));
+    core.word.release(Mode::Shared);
     let fences = fence::heavy_count();
-    core.order_leavers();
-    assert!(!core.bias.load().is_fenced());
-    if fence::strategy() == fence::Strategy::Asymmetric {
-        assert!(fence::heavy_count() > fences);
-    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            core.write();
+            core.release(Mode::Exclusive);
+        });
+        while !core.word.load().drain_parked() {
+            std::thread::yield_now();
+        }
+        assert!(!core.bias.load().is_fenced(), "the writer has made up for it");
+        if fence::strategy() == fence::Strategy::Asymmetric {
+            assert!(fence::heavy_count() > fences);
+        }
+        core.leave_slot(slot);
+    });
+    assert_eq!(format!("{core:?}"), "0 readers {}, bias 0x0");
+}
+
+/// Whoever has a claim is before readers that take slots.
+#[test]
+fn a_fenced_period_goes_on_after_a_write_but_not_past_a_claim_or_a_fair_release() {
+    let leaves_bias_on = |leave: fn(&Core)| {
+        let core = Core::new();
+        core.write();
+        core.bias.begin(7, Fencing::Fenced);
+        core.bias.interrupt();
+        leave(&core);
+        core.bias.load().is_active()
+    };
+    assert!(leaves_bias_on(|core| core.release(Mode::Exclusive)));
+    assert!(!leaves_bias_on(|core| {
+        core.word.claim(Mode::Exclusive);
+        core.release(Mode::Exclusive);
+    }));
+    assert!(!leaves_bias_on(|core| {
+        core.word.publish(Parked::Some, Waking::Keep);
+        core.release_fair(Mode::Exclusive);
+    }));
 }
 
 #[test]
