@@ -27,6 +27,8 @@ use crate::{
 
 /// Orderings that may survive, each with a reason.
 const EXEMPT: &str = "xtask/weaken-exempt.txt";
+/// A table of orderings, each with a model that fails without it: that one is asked first.
+const NAMED: &str = "docs/ordering.md";
 /// Seconds, many times what the models take together. (guess)
 const TIMEOUT_S: u64 = 600;
 
@@ -118,6 +120,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
     }
     let exempt = read_exempt(&ledger)?;
     let models = find_models(&programs, args)?;
+    let named = read_named()?;
     let weakenings: Vec<_> = ledger
         .iter()
         .flat_map(Weakening::all_of)
@@ -131,7 +134,7 @@ pub(crate) fn run(args: &Args) -> Outcome {
         check_mutants(&Model::mutants(&programs)?, args)?;
     }
     println!("{} weakenings against {} models", weakenings.len(), models.len());
-    report(try_all(&weakenings, &models, args)?, &exempt)
+    report(try_all(&weakenings, &models, &named, args)?, &exempt)
 }
 
 /// Every mutant has to fail.
@@ -189,6 +192,17 @@ fn read_exempt(ledger: &[Ordering]) -> Outcome<BTreeMap<String, String>> {
     Ok(exempt)
 }
 
+/// The model that has caught the loss of each ordering before, by the ordering's name.
+fn read_named() -> Outcome<BTreeMap<String, String>> {
+    let text = fs::read_to_string(root().join(NAMED)).map_err(|e| format!("{NAMED}: {e}"))?;
+    let row = |line: &str| {
+        let mut cells = line.split('|').map(str::trim);
+        let (id, model) = (cells.nth(1)?.to_owned(), cells.nth(2)?.trim_matches('`').to_owned());
+        model.starts_with("model_").then_some((id, model))
+    };
+    Ok(text.lines().filter_map(row).collect())
+}
+
 /// All models, after a run in which none may fail unless they are trusted.
 fn find_models(programs: &[PathBuf], args: &Args) -> Outcome<Vec<Model>> {
     if !args.trust_models {
@@ -203,6 +217,7 @@ type Tried<'a> = (&'a Weakening, Verdict, Duration);
 fn try_all<'a>(
     weakenings: &'a [Weakening],
     models: &[Model],
+    named: &BTreeMap<String, String>,
     args: &Args,
 ) -> Outcome<Vec<Tried<'a>>> {
     let jobs = args.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
@@ -217,7 +232,8 @@ fn try_all<'a>(
                         break;
                     };
                     let start = Instant::now();
-                    let verdict = try_one(weakening, models, args);
+                    let first = named.get(&weakening.name).map(String::as_str);
+                    let verdict = try_one(weakening, first, models, args);
                     if let Ok(verdict) = &verdict {
                         println!("{}: {verdict:?}", weakening.name);
                     }
@@ -230,12 +246,19 @@ fn try_all<'a>(
     tried.into_inner().expect("no worker panics").into_values().collect()
 }
 
-/// Gives every model little time at first and then more: most weakenings fail some model at once,
-/// and a model that needs minutes to pass should not be asked before the others.
-fn try_one(weakening: &Weakening, models: &[Model], args: &Args) -> Outcome<Verdict> {
+/// Asks the model called `first`, and then gives every model little time at first and then more: most weakenings
+/// fail some model at once, and a model that needs minutes to pass should not be asked before the others.
+fn try_one(
+    weakening: &Weakening,
+    first: Option<&str>,
+    models: &[Model],
+    args: &Args,
+) -> Outcome<Verdict> {
     let deadline = Instant::now() + Duration::from_secs(args.timeout_s);
-    let mut open: Vec<_> = models.iter().collect();
-    for limit in [1, 8, 60, u64::MAX].map(Duration::from_secs) {
+    let (mut open, others): (Vec<_>, Vec<_>) =
+        models.iter().partition(|model| model.name.rsplit("::").next() == first);
+    let mut asked_all = false;
+    for limit in [u64::MAX, 1, 8, 60, u64::MAX].map(Duration::from_secs) {
         let mut unfinished = Vec::new();
         for model in open {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -247,7 +270,9 @@ fn try_one(weakening: &Weakening, models: &[Model], args: &Args) -> Outcome<Verd
                 End::Timeout => unfinished.push(model),
             }
         }
-        open = unfinished;
+        // The first round was for the named one alone.
+        open = if asked_all { unfinished } else { others.clone() };
+        asked_all = true;
     }
     if open.is_empty() { Ok(Verdict::Survived) } else { Ok(Verdict::Timeout) }
 }
