@@ -5,6 +5,9 @@
 //! *Waiting*: (1) join the queue, (2) let go of the lock, (3) sleep, (4) have the lock again. Who changes something
 //! under the lock after (2) and then notifies finds the thread in the queue.
 //!
+//! The first in line may poll its place in the queue before it sleeps ([`ParkRequest::polling_if_first`]): for
+//! all that follows it is asleep.
+//!
 //! *Notifying* takes threads off the queue. A thread that wakes only to find its lock held would be woken for
 //! nothing, and all of them at once would fight for it. So they are moved, asleep, to the queue of the lock, where
 //! those who release it see to them; or, where nobody is bound to, the first is woken with the
@@ -15,7 +18,8 @@
 //! A notifier (1) takes the bucket lock, to learn the first waiter's lock, (2) takes both bucket locks, in the order of
 //! the table, and looks again: only then does it touch a lock, for only then can it not go away. What it learns
 //! is in the waiter's *ticket*, on its stack, to which the token it parked with points. Whoever has left in between, and
-//! whoever came, makes no difference: a thread whose lock is not the one of (1) is woken.
+//! whoever came, makes no difference: a thread whose lock is not the one of (1) is woken. Why so is in
+//! docs/decisions/0008.
 //!
 //! # Who wakes the next, by exit
 //!
@@ -145,7 +149,8 @@ impl RawCondvar {
         let request = ParkRequest::new(self.key())
             .token(ticket.token())
             .deadline(deadline)
-            .deadline_ends_when_requeued();
+            .deadline_ends_when_requeued()
+            .polling_if_first();
         // SAFETY: the key is our own address; `release_to_wait` may be called in the midst of parking, and the
         // other callbacks only touch the word. The last runs only if we are still queued here.
         let result = unsafe {

@@ -141,6 +141,10 @@ impl RawMutex {
     /// the queue and taken off it, or made designated when others were moved ([`Destination`]).
     #[cold]
     pub(crate) fn acquire_designated(&self) {
+        if self.word.try_acquire_as(Role::Designated) {
+            self.word.settle();
+            return self.make_binding();
+        }
         let mut waiter = self.newcomer(None);
         let _ = waiter.wait.queueing();
         waiter.woken();
