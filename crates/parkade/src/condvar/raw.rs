@@ -26,6 +26,8 @@
 //! * notified, and comes by itself: it held no wake; it locks like anybody else;
 //! * notified as the first, or moved and taken off the lock's queue: it takes its turn, see the exits in the `raw.rs`
 //!   of its lock;
+//! * moved, and called by somebody who goes to wait while another has the turn ([`AS_ANYBODY`]): it held no wake; it
+//!   locks like anybody else;
 //! * times out in our queue: it held no wake; V2;
 //! * its time is up when it has been taken, or moved: it is notified, its deadline is over
 //!   (`deadline_ends_when_requeued`), and it goes on as above. So a notification is never used up by a thread that
@@ -43,7 +45,7 @@
 use super::state::Word;
 use crate::{
     parked::Parked,
-    requeue::{Destination, Lock, Reception},
+    requeue::{AS_ANYBODY, Destination, Lock, Reception},
 };
 use core::ptr;
 use parkade_core::{
@@ -166,8 +168,8 @@ impl RawCondvar {
         };
         // From here on we may be gone, if we were notified.
         match (result, ticket.destination) {
-            (ParkResult::Unparked(_), Some(destination))
-                if ticket.woken.get() == Woken::WithTurn =>
+            (ParkResult::Unparked(token), Some(destination))
+                if ticket.woken.get() == Woken::WithTurn && token != AS_ANYBODY =>
             {
                 destination.take_turn();
             }

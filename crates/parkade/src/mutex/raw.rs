@@ -23,6 +23,8 @@
 //!   takes the lock if it was reserved meanwhile;
 //! * was moved here from a condition variable: nobody wakes it but those who wake the first in line; it has no
 //!   deadline here, so it leaves only by being taken off;
+//! * was moved here, and is called by a holder that goes to wait ([`RawMutex::call_moved`]): it holds no wake, and
+//!   comes like any newcomer; the designated thread is still on its way;
 //! * is made designated on being moved: as any designated thread. It has no deadline, so it acquires;
 //! * panics: no user code runs here; callbacks of the table abort;
 //! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue;
@@ -33,11 +35,12 @@
 use super::state::{Locked, Role, Waking, Word};
 use crate::{
     parked::Parked,
-    requeue::{Destination, Lock, Reception},
+    requeue::{AS_ANYBODY, Destination, Lock, Reception},
 };
 use core::time::Duration;
 use parkade_core::{
-    Moment, ParkRequest, ParkResult, Place, UnparkResult, UnparkToken, fence,
+    DEFAULT_PARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, Place, UnparkResult,
+    UnparkToken, fence,
     policy::{self, Wait},
 };
 
@@ -408,6 +411,22 @@ impl RawMutex {
         self.wake_one_if(may_wake);
     }
 
+    /// Takes the first in line off the queue if it was moved here, to come as anybody does.
+    #[cold]
+    fn call_moved(&self) {
+        let mut first = true;
+        let filter = |token| {
+            let is_first = core::mem::take(&mut first);
+            if is_first && token != DEFAULT_PARK_TOKEN { FilterOp::Unpark } else { FilterOp::Stop }
+        };
+        let callback = |result: UnparkResult| {
+            self.word.publish(result.have_more_threads.into(), Waking::Keep);
+            AS_ANYBODY
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
+    }
+
     /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.
     fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) {
         let callback = |result: UnparkResult| {
@@ -455,6 +474,11 @@ impl Lock for RawMutex {
 
     fn release_to_wait(&self) {
         self.release();
+        // A sleeper may be long in coming, and the processor that we leave is free.
+        let queue = self.word.queue();
+        if queue.waking() && queue.parked() {
+            self.call_moved();
+        }
     }
 
     fn about_to_wait(&self) {
