@@ -194,7 +194,7 @@ fn model_condvar_calls_moved() {
 
 /// A waiter was moved behind a designated thread by somebody who lets go of the mutex, with `release`, to wait.
 pub(super) fn calls_moved(release: impl Fn(&RawMutex) + Send + Sync + 'static) {
-    explore(1, Policy::Stays, move || {
+    explore_only(1, Policy::Stays, move || {
         let meeting = Meeting::<RawMutex>::new();
         let waiter = spawn(&meeting, |meeting| {
             assert_eq!(meeting.wait_once(None), Ended::Notified);
