@@ -5,7 +5,8 @@
 //! *Locking* a free lock is M1; everything else is [`RawMutex::lock_slow`]: poll for a while, then
 //! announce, queue and sleep. *Unlocking* releases first and wakes second. At most one thread that
 //! was taken off the queue is up at a time (`WAKING`): the *designated* thread. While it is on its
-//! way, releases wake nobody (but a holder that goes to wait calls one who was moved here, to take its processor). It competes with newcomers; if it loses it parks again, at the front.
+//! way, releases wake nobody (but a holder that goes to wait calls one who was moved here, to take its
+//! processor). It competes with newcomers; if it loses it parks again, at the front.
 //! (It may yield while it polls, and then a lock that is freed stays free for as long as the scheduler
 //! takes, unless a newcomer comes.)
 //!
@@ -476,7 +477,7 @@ impl Lock for RawMutex {
         self.release();
         // A sleeper may be long in coming, and the processor that we leave is free.
         let queue = self.word.queue();
-        if queue.waking() && queue.parked() {
+        if queue.waking() && queue.parked() && policy::has_other_processors() {
             self.call_moved();
         }
     }
