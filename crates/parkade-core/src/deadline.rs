@@ -49,6 +49,11 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// `budget_ns`, or as much of it as is left until this moment.
+    pub(crate) fn cap(self, budget_ns: u32, now: Moment) -> u32 {
+        budget_ns.min(u32::try_from(self.since(now).as_nanos()).unwrap_or(u32::MAX))
+    }
+
     /// The moment so many nanoseconds after the clock's origin.
     #[must_use]
     pub const fn from_nanos(nanos: u64) -> Moment {

@@ -5,6 +5,7 @@ use crate::{
     abort::AbortOnUnwind,
     deadline::Moment,
     observe::{self, Event},
+    policy::QueuedWait,
     table::{self, node::Node},
 };
 use core::ptr::NonNull;
@@ -21,6 +22,14 @@ pub struct ParkRequest {
     since: Option<Moment>,
     deadline: Option<Moment>,
     scope: DeadlineScope,
+    polling: Polling,
+}
+
+/// Whether a waiter that is queued may poll before it sleeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Polling {
+    Never,
+    IfFirst,
 }
 
 /// Which part of a wait its deadline ends.
@@ -38,7 +47,15 @@ impl ParkRequest {
     pub const fn new(key: usize) -> ParkRequest {
         let token = crate::DEFAULT_PARK_TOKEN;
         let scope = DeadlineScope::Wait;
-        ParkRequest { key, token, place: Place::Back, since: None, deadline: None, scope }
+        ParkRequest {
+            key,
+            token,
+            place: Place::Back,
+            since: None,
+            deadline: None,
+            scope,
+            polling: Polling::Never,
+        }
     }
 
     /// Shows `token` to [`unpark_filter`](crate::unpark_filter).
@@ -74,6 +91,14 @@ impl ParkRequest {
     #[must_use]
     pub const fn deadline_ends_when_requeued(mut self) -> ParkRequest {
         self.scope = DeadlineScope::FirstKey;
+        self
+    }
+
+    /// If it becomes the first in line, polls for a notice before it sleeps, for as long as that has paid at
+    /// this key lately ([`policy::QueuedWait`](crate::policy::QueuedWait)): it is queued meanwhile as any other.
+    #[must_use]
+    pub const fn polling_if_first(mut self) -> ParkRequest {
+        self.polling = Polling::IfFirst;
         self
     }
 
@@ -156,6 +181,7 @@ fn park_node(
     if !validate() {
         return ParkResult::Invalid;
     }
+    let polls = request.polling == Polling::IfFirst && !bucket.has_waiters(request.key);
     // SAFETY: the bucket is that of the node's key; the node is new, and below we return only
     // once it was notified or unlinked.
     unsafe { bucket.push(NonNull::from(node), request.place) };
@@ -163,6 +189,9 @@ fn park_node(
 
     before_sleep();
     observe::emit(|| Event::Parked { key: request.key, since: node.since });
+    if polls {
+        node.poll(QueuedWait::begin(request.key, request.deadline));
+    }
     if !node.wait(request.deadline) {
         let bucket = table::lock_of(node);
         let key = node.key();

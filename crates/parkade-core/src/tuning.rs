@@ -251,7 +251,7 @@ pub fn spin() -> Duration {
     SPIN.duration()
 }
 
-/// Sets [`spin`]; 0 parks at once, whatever [`spin_max`] is.
+/// Sets [`spin`]; 0 parks at once, whatever [`spin_max`] is, and nobody polls for a notice either.
 ///
 /// # Errors
 /// [`OutOfRange`] above 1 ms; the setting is unchanged.
@@ -259,7 +259,8 @@ pub fn set_spin(spin: Duration) -> Result<(), OutOfRange> {
     SPIN.set(spin)
 }
 
-/// How long a thread polls a lock, at most, where polling has paid lately. (Beyond 65 us more than
+/// How long a thread polls a lock, at most, where polling has paid lately; also how long the first in line of those
+/// who wait with a condition variable polls. (Beyond 65 us more than
 /// [`spin`] only a probe now and then polls so long.)
 #[must_use]
 pub fn spin_max() -> Duration {

@@ -3,7 +3,7 @@
 
 use parkade_core::{
     Moment,
-    policy::{Bias, Hints, Pace, Step, Surroundings, Wait},
+    policy::{Bias, Hints, Pace, QueuedWait, Step, Surroundings, Wait},
     tuning,
 };
 use std::{cell::Cell, sync::atomic::AtomicU32, time::Duration};
@@ -110,6 +110,25 @@ impl World {
         }
     }
 
+    /// First in line at `key`, is notified after so many nanoseconds of polling, or sleeps; how long it polled.
+    fn queue(&self, key: usize, notified_after: u64) -> u64 {
+        self.queue_until(key, notified_after, None)
+    }
+
+    fn queue_until(&self, key: usize, notified_after: u64, deadline: Option<Moment>) -> u64 {
+        let mut wait = QueuedWait::begin_in(self, key, deadline);
+        let mut polled = 0;
+        while polled < notified_after {
+            match wait.step() {
+                Step::Pause(ns) => polled += u64::from(ns),
+                Step::Park => return polled,
+                Step::Yield => panic!("a queued waiter yields"),
+            }
+        }
+        wait.notified();
+        polled
+    }
+
     /// The longest polling in vain of the next few waits, probes left out.
     fn budget(&self, key: usize) -> u64 {
         let mut budgets: Vec<_> = (0..3).map(|_| self.wait(key, u64::MAX).polled_ns).collect();
@@ -119,6 +138,8 @@ impl World {
 }
 
 const NEVER: u64 = u64::MAX;
+/// So many waits in a queue before it is probed whether polling would pay.
+const UNPROBED: usize = 31;
 const LEAST: u64 = 3_000;
 const MOST: u64 = 25_000;
 
@@ -351,6 +372,73 @@ fn polling_in_vain_and_then_getting_the_lock_on_the_way_to_bed_teaches_nothing()
 }
 
 #[test]
+fn a_queued_waiter_sleeps_at_once_but_for_probes_that_become_rare() {
+    let world = World::new();
+    let polled: Vec<_> = (0..10_000).map(|_| world.queue(8, NEVER)).collect();
+    assert!(polled.iter().all(|&polled| polled == 0 || polled == MOST));
+    let probes: Vec<_> = (0..polled.len()).filter(|&i| polled[i] > 0).collect();
+    let gaps: Vec<_> = probes.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(probes[0], UNPROBED);
+    assert_eq!(gaps[..5], [64, 128, 256, 512, 1024]);
+    assert!(gaps[5..].iter().all(|&gap| gap == 1024), "{gaps:?}");
+}
+
+#[test]
+fn a_queue_where_polling_pays_is_polled_twice_as_long_and_others_are_not() {
+    let world = World::new();
+    for _ in 0..UNPROBED {
+        assert_eq!(world.queue(8, 4_000), 0);
+    }
+    assert!((4_000..4_100).contains(&world.queue(8, 4_000)), "the probe");
+    let polled = world.queue(8, NEVER);
+    assert!((7_500..=8_500).contains(&polled), "{polled}");
+    assert_eq!(world.queue(16, NEVER), 0, "another queue");
+    // A probe that has paid is not followed by fewer.
+    let until_probe = (0..).take_while(|_| world.queue(16, NEVER) == 0).count();
+    assert_eq!(until_probe, UNPROBED - 2);
+}
+
+#[test]
+fn a_queue_where_polling_no_longer_pays_is_left_alone_soon() {
+    let world = World::new();
+    for _ in 0..=UNPROBED {
+        world.queue(8, 20_000);
+    }
+    let polled: Vec<_> = (0..UNPROBED).map(|_| world.queue(8, NEVER)).collect();
+    assert!(polled.is_sorted_by(|a, b| a >= b), "{polled:?}");
+    assert!(polled[0] > 15_000 && polled[16..].iter().all(|&polled| polled == 0), "{polled:?}");
+}
+
+#[test]
+fn a_deadline_ends_the_polling_in_a_queue_and_teaches_nothing() {
+    let world = World::new();
+    let soon = || Some(Moment::from_nanos(world.now_ns.get()).plus(Duration::from_nanos(700)));
+    for _ in 0..UNPROBED {
+        assert_eq!(world.queue_until(8, NEVER, soon()), 0);
+    }
+    assert_eq!(world.queue_until(8, NEVER, soon()), 700, "a probe, cut short");
+    for _ in 0..UNPROBED {
+        world.queue(8, 5_000);
+    }
+    world.queue(8, 5_000);
+    let before = world.queue(8, 6_000);
+    assert!(before >= 6_000, "{before}");
+    for _ in 0..20 {
+        assert_eq!(world.queue_until(8, NEVER, soon()), 700);
+    }
+    assert!(world.queue(8, 6_000) >= 6_000, "forgotten");
+}
+
+#[test]
+fn waiting_in_a_queue_without_a_budget_reads_no_clock() {
+    let world = World::new();
+    for _ in 0..UNPROBED {
+        world.queue_until(8, NEVER, Some(Moment::NEVER));
+    }
+    assert_eq!(world.clock_reads.get(), 0);
+}
+
+#[test]
 fn on_many_processors_one_waiter_polls_a_lock_for_long() {
     let world = World::new();
     let long = |wait: &mut Wait<&World>| {
@@ -563,5 +651,8 @@ fn settings_apply() {
     for _ in 0..100 {
         let polled = world.wait(8, NEVER).polled_ns;
         assert!(polled <= expected && expected - polled <= 2_000, "{polled}, not {expected}");
+        if expected == 0 {
+            assert_eq!(world.queue(8, NEVER), 0, "a queue is polled");
+        }
     }
 }

@@ -411,3 +411,92 @@ fn unparks_race_timeouts_and_every_wake_is_accounted_for() {
     assert_eq!(woken.into_inner(), sent.into_inner());
     assert_eq!(snapshot_of(key), []);
 }
+
+/// More waits of a thread than the policy takes to try whether polling pays: some of them poll.
+const SOME_POLL: usize = 70;
+
+fn polling(key: usize) -> ParkRequest {
+    let polls = Duration::from_millis(1);
+    parkade_core::tuning::set_spin_max(polls).unwrap();
+    ParkRequest::new(key).polling_if_first()
+}
+
+#[test]
+fn a_waiter_that_polls_is_queued_as_any_other_and_is_woken() {
+    let key = Key::new();
+    let key = key.addr();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(move || {
+            for round in 0..20 * SOME_POLL {
+                // SAFETY: the key is a test's own allocation; the callbacks do nothing.
+                let result = unsafe { park_with(polling(key), || true, || {}, |_| {}) };
+                assert_eq!(result, ParkResult::Unparked(UnparkToken(round)));
+            }
+        });
+        for round in 0..20 * SOME_POLL {
+            wait_until_parked(key, 1);
+            assert_eq!(wake(key, round).unparked_threads, 1);
+        }
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_waiter_that_was_woken_before_it_polls_does_not_sleep() {
+    let key = Key::new();
+    let key = key.addr();
+    for round in 0..SOME_POLL {
+        let wake_itself = || assert_eq!(wake(key, round).unparked_threads, 1);
+        // SAFETY: the key is a test's own allocation; the callbacks neither park nor panic.
+        let result = unsafe { park_with(polling(key), || true, wake_itself, |_| unreachable!()) };
+        assert_eq!(result, ParkResult::Unparked(UnparkToken(round)));
+    }
+}
+
+#[test]
+fn a_waiter_that_polls_times_out() {
+    let key = Key::new();
+    let key = key.addr();
+    for _ in 0..SOME_POLL {
+        let deadline = Moment::after(Duration::from_micros(200));
+        let (request, mut left) = (polling(key).deadline(Some(deadline)), None);
+        // SAFETY: the key is a test's own allocation; the callbacks neither park nor panic.
+        let result = unsafe { park_with(request, || true, || {}, |it| left = Some(it)) };
+        assert_eq!(result, ParkResult::TimedOut);
+        assert!(Moment::now() >= deadline);
+        assert_eq!(left, Some(Departure { key, have_more_threads: false }));
+        assert_eq!(snapshot_of(key), []);
+    }
+}
+
+#[test]
+fn a_waiter_that_polls_is_requeued_and_waits_there() {
+    let (from, to) = (Key::new(), Key::new());
+    let (from, to) = (from.addr(), to.addr());
+    thread::scope(|scope| {
+        let waiter = scope.spawn(move || {
+            for round in 0..SOME_POLL {
+                let request = polling(from)
+                    .deadline(Some(Moment::after(Duration::from_micros(100))))
+                    .deadline_ends_when_requeued();
+                // Afterwards it polls, on another key than it parked on.
+                let move_itself = || {
+                    // SAFETY: the keys are a test's own allocations; the callbacks do nothing.
+                    let moved = unsafe {
+                        unpark_requeue(from, to, || RequeueOp::RequeueAll, |_, _| UnparkToken(0))
+                    };
+                    assert_eq!(moved.requeued_threads, 1);
+                };
+                let left = |_| unreachable!("it left");
+                // SAFETY: the key is a test's own allocation; the callbacks neither park nor panic.
+                let result = unsafe { park_with(request, || true, move_itself, left) };
+                assert_eq!(result, ParkResult::Unparked(UnparkToken(round)));
+            }
+        });
+        for round in 0..SOME_POLL {
+            wait_until_parked(to, 1);
+            assert_eq!(wake(to, round).unparked_threads, 1);
+        }
+        waiter.join().unwrap();
+    });
+}

@@ -50,10 +50,15 @@ impl Parker {
         Parker { state: AtomicU32::new(AWAKE) }
     }
 
+    /// Whether the wait is over; for the owner.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.state.load(N2.get()) == NOTIFIED
+    }
+
     /// Sleeps until notified (`true`) or until `deadline` (`false`).
     pub(crate) fn park(&self, deadline: Option<Moment>) -> bool {
         loop {
-            if self.state.load(N2.get()) == NOTIFIED {
+            if self.is_notified() {
                 return true;
             }
             // Fails only when the notifier came first, or when we slept before; both are seen
@@ -61,7 +66,7 @@ impl Parker {
             let _ =
                 self.state.compare_exchange(AWAKE, ASLEEP, Ordering::Relaxed, Ordering::Relaxed);
             if wait(&self.state, ASLEEP, deadline) == Waited::TimedOut {
-                return self.state.load(N2.get()) == NOTIFIED;
+                return self.is_notified();
             }
         }
     }

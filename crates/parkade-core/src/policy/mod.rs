@@ -25,6 +25,9 @@
 //! A waiter that was woken and has polled in vain *claims* the lock after
 //! [`tuning::fair_interval`](crate::tuning::fair_interval).
 //!
+//! The first in line in the queue of a condition variable may poll too, for the notice that it waits for
+//! ([`QueuedWait`]).
+//!
 //! What was tried and measured is in docs/decisions/0004 and 0005.
 
 #[cfg(not(loom))]
@@ -32,6 +35,7 @@ mod bias;
 mod hints;
 mod pace;
 mod polling;
+mod queued;
 mod surroundings;
 
 #[cfg(loom)]
@@ -53,6 +57,7 @@ pub use model::{
     fenced_bias_taken_back, grant_bias, may_return_to_asymmetric, may_set_free,
 };
 pub use pace::Pace;
+pub use queued::QueuedWait;
 #[cfg(all(unix, not(loom)))]
 pub(crate) use surroundings::reset_after_fork;
 pub use surroundings::{Process, Surroundings};
@@ -238,6 +243,12 @@ impl<S: Surroundings> Drop for Wait<S> {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Whether a thread that was woken may be on its way on another processor than ours.
+#[must_use]
+pub fn has_other_processors() -> bool {
+    cfg!(loom) || Process.processors() > 1
 }
 
 /// Waits a little, for a thread that could have had a lock but found that another was changing its word

@@ -1,7 +1,7 @@
 //! What a thread remembers from one wait to the next, whatever the lock: how long it has been
 //! running, and whether it meets tiny sections.
 
-use super::Surroundings;
+use super::{Surroundings, queued::Outcome};
 use crate::{deadline::Moment, tuning};
 use core::{cell::Cell, sync::atomic::Ordering::Relaxed};
 
@@ -12,6 +12,10 @@ const POLLS_PER_CLOCK: u32 = 4;
 /// Every how many waits a thread tries the largest budget, to learn whether it would pay. guess:
 /// 25 us in 32 waits are less than a microsecond a wait.
 const WAITS_PER_PROBE: u32 = 32;
+
+/// The same for waits in a queue, where most are for something that is not about to happen: after each probe
+/// in vain twice as many, up to this many. guess: 25 us in 1024 waits are nothing.
+const MOST_WAITS_PER_PROBE: u32 = 1024;
 
 /// Time with a processor that strangers, threads that never yield here, must have taken to count;
 /// also what a waiter of ours is taken to run before it yields, when it polls but rarely. guess:
@@ -47,6 +51,9 @@ pub(super) enum Effort {
 pub struct Pace {
     polls: Cell<u32>,
     waits: Cell<u32>,
+    /// Waits in a queue since the last probe, and how many more than `WAITS_PER_PROBE` it takes.
+    queued_waits: Cell<u32>,
+    spared: Cell<u32>,
     /// The share of recent waits that were over before the first poll, in `EASY_ALL`ths.
     easy: Cell<u32>,
     /// The end of its last wait, of those that ask for it.
@@ -75,6 +82,8 @@ impl Pace {
         Pace {
             polls: Cell::new(0),
             waits: Cell::new(0),
+            queued_waits: Cell::new(0),
+            spared: Cell::new(0),
             easy: Cell::new(0),
             waited_until_ns: Cell::new(0),
             runs_since_ns: Cell::new(0),
@@ -177,5 +186,25 @@ impl Pace {
         let waits = self.waits.get().wrapping_add(1);
         self.waits.set(waits);
         waits.is_multiple_of(WAITS_PER_PROBE)
+    }
+
+    /// The same for a wait in a queue.
+    pub(super) fn probes_queued(&self) -> bool {
+        let waits = self.queued_waits.get() + 1;
+        let probes = waits >= WAITS_PER_PROBE + self.spared.get();
+        self.queued_waits.set(if probes { 0 } else { waits });
+        probes
+    }
+
+    /// How that probe has ended.
+    pub(super) fn probed_queued(&self, outcome: Outcome) {
+        let spared = match outcome {
+            Outcome::Paid => 0,
+            Outcome::Failed => {
+                let waits = WAITS_PER_PROBE + self.spared.get();
+                (2 * waits).min(MOST_WAITS_PER_PROBE) - WAITS_PER_PROBE
+            }
+        };
+        self.spared.set(spared);
     }
 }

@@ -77,10 +77,7 @@ impl Polling {
         };
         let budget_ns = match deadline {
             None => budget,
-            Some(deadline) => {
-                let left = deadline.since(around.now()).as_nanos();
-                budget.min(u32::try_from(left).unwrap_or(u32::MAX))
-            }
+            Some(deadline) => deadline.cap(budget, around.now()),
         };
         let first_gap = tuning::poll_gap_ns();
         Polling {

@@ -20,6 +20,7 @@ use crate::{
     ParkToken, UnparkToken,
     deadline::Moment,
     parker::Parker,
+    policy::QueuedWait,
     shim::{AtomicUsize, Cell, Ordering},
 };
 use core::ptr::NonNull;
@@ -91,6 +92,19 @@ impl Node {
     /// Whether the node is still in a queue. The caller holds the bucket lock of its key.
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
+    }
+
+    /// Polls, for as long as `wait` says, whether it was notified.
+    pub(crate) fn poll(&self, mut wait: QueuedWait) {
+        let Waiter::Thread(parker) = &self.waiter;
+        loop {
+            if parker.is_notified() {
+                return wait.notified();
+            }
+            if !wait.poll_again() {
+                return;
+            }
+        }
     }
 
     /// Sleeps until notified (`true`) or until the deadline (`false`).

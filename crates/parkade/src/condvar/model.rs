@@ -186,6 +186,39 @@ fn model_condvar_requeue_claims() {
     two_waiters::<RawMutex>(Policy::ClaimsAndReturns);
 }
 
+/// covers: M3 P3 R2 (a holder that goes to wait calls a thread that was moved, while another is designated)
+#[test]
+fn model_condvar_calls_moved() {
+    calls_moved(requeue::Lock::release_to_wait);
+}
+
+/// A waiter was moved behind a designated thread by somebody who lets go of the mutex, with `release`, to wait.
+pub(super) fn calls_moved(release: impl Fn(&RawMutex) + Send + Sync + 'static) {
+    explore_only(1, Policy::Stays, move || {
+        let meeting = Meeting::<RawMutex>::new();
+        let waiter = spawn(&meeting, |meeting| {
+            assert_eq!(meeting.wait_once(None), Ended::Notified);
+        });
+        let mutex = &meeting.shared.raw;
+        while !meeting.condvar.word().has_waiters() || mutex.is_locked() {
+            thread::yield_now();
+        }
+        mutex.acquire();
+        mutex.word().publish(Parked::None, Waking::Set);
+        let designated = spawn(&meeting, |meeting| {
+            meeting.shared.raw.acquire_designated();
+            meeting.shared.touch();
+            meeting.shared.raw.release();
+        });
+        assert!(meeting.condvar.notify_first());
+        meeting.shared.touch();
+        release(mutex);
+        waiter.join().unwrap();
+        designated.join().unwrap();
+        meeting.check();
+    });
+}
+
 /// covers: H3 H7 H8
 #[test]
 fn model_condvar_fair() {

@@ -5,23 +5,29 @@
 //! *Waiting*: (1) join the queue, (2) let go of the lock, (3) sleep, (4) have the lock again. Who changes something
 //! under the lock after (2) and then notifies finds the thread in the queue.
 //!
+//! The first in line may poll its place in the queue before it sleeps ([`ParkRequest::polling_if_first`]): for
+//! all that follows it is asleep.
+//!
 //! *Notifying* takes threads off the queue. A thread that wakes only to find its lock held would be woken for
 //! nothing, and all of them at once would fight for it. So they are moved, asleep, to the queue of the lock, where
 //! those who release it see to them; or, where nobody is bound to, the first is woken with the
 //! duty to see to the others ([`Destination`]). At most one thread wakes for each lock that is a
-//! destination. Threads that wait with other locks, or with another lock than the first in line, wake and
+//! destination, and one more for each that goes to wait again. Threads that wait with other locks, or with another lock than the first in line, wake and
 //! come by themselves.
 //!
 //! A notifier (1) takes the bucket lock, to learn the first waiter's lock, (2) takes both bucket locks, in the order of
 //! the table, and looks again: only then does it touch a lock, for only then can it not go away. What it learns
 //! is in the waiter's *ticket*, on its stack, to which the token it parked with points. Whoever has left in between, and
-//! whoever came, makes no difference: a thread whose lock is not the one of (1) is woken.
+//! whoever came, makes no difference: a thread whose lock is not the one of (1) is woken. Why so is in
+//! docs/decisions/0008.
 //!
 //! # Who wakes the next, by exit
 //!
 //! * notified, and comes by itself: it held no wake; it locks like anybody else;
 //! * notified as the first, or moved and taken off the lock's queue: it takes its turn, see the exits in the `raw.rs`
 //!   of its lock;
+//! * moved, and called by somebody who goes to wait while another has the turn ([`AS_ANYBODY`]): it held no wake; it
+//!   locks like anybody else;
 //! * times out in our queue: it held no wake; V2;
 //! * its time is up when it has been taken, or moved: it is notified, its deadline is over
 //!   (`deadline_ends_when_requeued`), and it goes on as above. So a notification is never used up by a thread that
@@ -40,7 +46,7 @@
 use super::state::Word;
 use crate::{
     parked::Parked,
-    requeue::{Destination, Lock, Reception},
+    requeue::{AS_ANYBODY, Destination, Lock, Reception},
 };
 use core::ptr;
 use parkade_core::{
@@ -148,7 +154,8 @@ impl RawCondvar {
         let request = ParkRequest::new(self.key())
             .token(ticket.token())
             .deadline(deadline)
-            .deadline_ends_when_requeued();
+            .deadline_ends_when_requeued()
+            .polling_if_first();
         // SAFETY: the key is our own address; `release_to_wait` may be called in the midst of parking, and the
         // other callbacks only touch the word. The last runs only if we are still queued here.
         let result = unsafe {
@@ -166,8 +173,8 @@ impl RawCondvar {
         // dropped.
         let no_unwind = AbortOnUnwind("locking again after waiting for a Condvar panicked");
         match (result, ticket.destination) {
-            (ParkResult::Unparked(_), Some(destination))
-                if ticket.woken.get() == Woken::WithTurn =>
+            (ParkResult::Unparked(token), Some(destination))
+                if ticket.woken.get() == Woken::WithTurn && token != AS_ANYBODY =>
             {
                 destination.take_turn();
             }
