@@ -16,8 +16,8 @@ use parkade::{
     prelude::*,
 };
 use support::{
-    FullRwLock, Longest, Pace, Rng, Watchdog, Witness, busy, in_bursts, parked_on, pause,
-    section_body, seed, stress_time, words,
+    FullRwLock, Longest, Pace, Rng, Watchdog, Witness, assert_at_rest, busy, in_bursts, parked_on,
+    pause, section_body, seed, stress_time,
 };
 
 type Lock<R> = RwLock<R, Witness>;
@@ -323,7 +323,7 @@ fn case<R: Subject>(threads: usize, pace: Pace, write_share: u64) {
     println!("longest waits: {:?} to read, {:?} to write", tally.read_wait, tally.write_wait);
     assert!(parked_on(&lock).is_empty(), "{name}: somebody sleeps");
     assert_eq!(lock.write().count(), sections, "{name}: sections were lost");
-    assert_eq!(words(&lock), "0 readers {}, bias 0x0", "{name}: left locked");
+    assert_at_rest(&lock, &name);
 }
 
 /// Nobody comes later whose release could make up for a wake-up that went missing. Threads start within a
@@ -367,7 +367,7 @@ fn bursts<R: Subject>(threads: usize) {
     });
     println!("{name}: {sections} sections, {tally:?}");
     assert_eq!(lock.write().count(), sections, "{name}: sections were lost");
-    assert_eq!(words(&lock), "0 readers {}, bias 0x0", "{name}: left locked");
+    assert_at_rest(&lock, &name);
 }
 
 /// Writers that give up at the moment at which the last reader leaves, and whatever can be done to the
@@ -440,7 +440,7 @@ fn timeouts_race_releases<R: Subject>() {
     assert!(parked_on(&lock).is_empty(), "{name}: somebody sleeps");
     let zero = Duration::ZERO;
     assert_eq!(lock.try_write_for(zero).expect("nobody is left").count(), sections, "{name}");
-    assert_eq!(words(&lock), "0 readers {}, bias 0x0", "{name}: left locked");
+    assert_at_rest(&lock, &name);
 }
 
 macro_rules! cases {

@@ -11,8 +11,8 @@ use std::{
 
 use parkade::lock_api::{RwLock, RwLockUpgradableReadGuard};
 use support::{
-    CENTURIES, FullRwLock, SHORT, Watchdog, Witness, far_future, for_both_rwlocks, make_biased,
-    parked_on, past, wait_for_parked, wait_until, watched, watched_test, words,
+    CENTURIES, FullRwLock, SHORT, Watchdog, Witness, assert_at_rest, far_future, for_both_rwlocks,
+    make_biased, parked_on, past, wait_for_parked, wait_until, watched, watched_test,
 };
 
 /// A way to have a lock, or to want it.
@@ -154,7 +154,7 @@ fn held_lock_is_given_up_in_time<R: FullRwLock>() {
             assert!(parked_on(&lock).is_empty());
         });
         lock.try_write().expect("those who gave up have left no trace").section(|| {});
-        assert_eq!(words(&lock), "0 readers {}, bias 0x0");
+        assert_at_rest(&lock, "timeouts");
     }
 }
 
@@ -208,7 +208,7 @@ fn patient_waiters_are_not_disturbed<R: FullRwLock>(has: Way) {
     });
     assert_eq!(served.load(Relaxed), EACH);
     lock.try_write().expect("nobody is left").section(|| {});
-    assert_eq!(words(&lock), "0 readers {}, bias 0x0");
+    assert_at_rest(&lock, "timeouts");
 }
 
 fn patient_waiters_behind_a_writer_are_not_disturbed<R: FullRwLock>() {

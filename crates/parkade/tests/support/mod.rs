@@ -94,6 +94,14 @@ pub(crate) fn is_biased<R: FullRwLock, T: ?Sized>(lock: &RwLock<R, T>) -> bool {
     u32::from_str_radix(bias, 16).expect("a number") & 1 != 0
 }
 
+/// Panics unless nobody holds the lock or waits for it. Bias may be on: some kinds outlive writes.
+#[track_caller]
+pub(crate) fn assert_at_rest<R: FullRwLock, T: ?Sized>(lock: &RwLock<R, T>, name: &str) {
+    let words = words(lock);
+    let biased = words.starts_with(r#"0 readers {"BIASED"}, bias 0x"#) && !words.ends_with(" 0x0");
+    assert!(biased || words == "0 readers {}, bias 0x0", "{name}: left {words}");
+}
+
 /// Whether this process can bias locks at all.
 pub(crate) fn can_bias() -> bool {
     parkade_core::fence::strategy() == parkade_core::fence::Strategy::Asymmetric
