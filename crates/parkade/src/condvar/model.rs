@@ -189,18 +189,30 @@ fn model_condvar_requeue_claims() {
 /// covers: M3 P3 R2 (a holder that goes to wait calls a thread that was moved, while another is designated)
 #[test]
 fn model_condvar_calls_moved() {
-    calls_moved(requeue::Lock::release_to_wait);
+    calls_moved(1, requeue::Lock::release_to_wait);
 }
 
-/// A waiter was moved behind a designated thread by somebody who lets go of the mutex, with `release`, to wait.
-pub(super) fn calls_moved(release: impl Fn(&RawMutex) + Send + Sync + 'static) {
+/// So many waiters were moved behind a designated thread by somebody who lets go of the mutex, with `release`, to
+/// wait.
+pub(super) fn calls_moved(waiters: u32, release: impl Fn(&RawMutex) + Send + Sync + 'static) {
     explore_only(1, Policy::Stays, move || {
         let meeting = Meeting::<RawMutex>::new();
-        let waiter = spawn(&meeting, |meeting| {
-            assert_eq!(meeting.wait_once(None), Ended::Notified);
-        });
         let mutex = &meeting.shared.raw;
-        while !meeting.condvar.word().has_waiters() || mutex.is_locked() {
+        let about_to_wait = Arc::new(AtomicU32::new(0));
+        let threads: Vec<_> = (0..waiters)
+            .map(|_| {
+                let about_to_wait = about_to_wait.clone();
+                spawn(&meeting, move |meeting| {
+                    let lock = &meeting.shared.raw;
+                    lock.acquire();
+                    about_to_wait.fetch_add(1, Relaxed);
+                    assert_eq!(meeting.condvar.wait(lock, None), Ended::Notified);
+                    meeting.shared.touch();
+                    lock.release();
+                })
+            })
+            .collect();
+        while about_to_wait.load(Relaxed) < waiters || mutex.is_locked() {
             thread::yield_now();
         }
         mutex.acquire();
@@ -210,10 +222,12 @@ pub(super) fn calls_moved(release: impl Fn(&RawMutex) + Send + Sync + 'static) {
             meeting.shared.touch();
             meeting.shared.raw.release();
         });
-        assert!(meeting.condvar.notify_first());
+        assert_eq!(meeting.condvar.notify_everybody(), waiters as usize);
         meeting.shared.touch();
         release(mutex);
-        waiter.join().unwrap();
+        for thread in threads {
+            thread.join().unwrap();
+        }
         designated.join().unwrap();
         meeting.check();
     });

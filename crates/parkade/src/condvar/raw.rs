@@ -12,7 +12,7 @@
 //! nothing, and all of them at once would fight for it. So they are moved, asleep, to the queue of the lock, where
 //! those who release it see to them; or, where nobody is bound to, the first is woken with the
 //! duty to see to the others ([`Destination`]). At most one thread wakes for each lock that is a
-//! destination, and one more for each that goes to wait again. Threads that wait with other locks, or with another lock than the first in line, wake and
+//! destination, and one more when who has had it goes to wait again. Threads that wait with other locks, or with another lock than the first in line, wake and
 //! come by themselves.
 //!
 //! A notifier (1) takes the bucket lock, to learn the first waiter's lock, (2) takes both bucket locks, in the order of

@@ -477,7 +477,7 @@ impl Lock for RawMutex {
         self.release();
         // A sleeper may be long in coming, and the processor that we leave is free.
         let queue = self.word.queue();
-        if queue.waking() && queue.parked() && policy::has_other_processors() {
+        if queue.waking() && queue.parked() && !self.is_locked() && policy::has_other_processors() {
             self.call_moved();
         }
     }
