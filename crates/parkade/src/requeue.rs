@@ -2,11 +2,6 @@
 //! that would only wake to wait for it.
 
 use crate::parked::Parked;
-use parkade_core::UnparkToken;
-
-/// What a thread that was moved is told if it is taken off the lock's queue without a turn: it locks like anybody
-/// else, and owes nobody a wake.
-pub(crate) const AS_ANYBODY: UnparkToken = UnparkToken(usize::MAX);
 
 /// A lock that a thread holds, in some way, and waits with.
 pub(crate) trait Lock {

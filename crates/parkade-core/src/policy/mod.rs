@@ -245,12 +245,6 @@ impl<S: Surroundings> Drop for Wait<S> {
     }
 }
 
-/// Whether a thread that was woken may be on its way on another processor than ours.
-#[must_use]
-pub fn has_other_processors() -> bool {
-    cfg!(loom) || Process.processors() > 1
-}
-
 /// Waits a little, for a thread that could have had a lock but found that another was changing its word
 /// at that moment: sections are shorter than the transfer of the line, and the threads take turns with
 /// it, as those that meet each other inside do ([`Wait`]).

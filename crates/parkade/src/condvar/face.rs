@@ -22,8 +22,7 @@ use std::time::{Duration, Instant};
 /// * **Order**: first in, first out.
 /// * **Fairness**: a thread that was notified waits for its lock like any other. With a mutex it is, as a rule, moved
 ///   to the queue of the mutex without waking up, so that `notify_all` wakes one thread at most, and each of the
-///   others as the mutex comes to it, or as a thread that had it waits again. The bounds on waiting that the locks
-///   promise count from when it wakes.
+///   others as the mutex comes to it. The bounds on waiting that the locks promise count from the notification.
 ///   Waiters of reader-writer locks, and of other mutexes than the first in line waits with, are all woken.
 /// * **Timeouts** limit the wait for a notification, not the wait for the lock that comes after it.
 /// * **Panics**: nothing here does. A guard whose lock cannot be had again (2^23 readers; a debug build that finds

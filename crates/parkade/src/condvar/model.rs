@@ -186,53 +186,6 @@ fn model_condvar_requeue_claims() {
     two_waiters::<RawMutex>(Policy::ClaimsAndReturns);
 }
 
-/// covers: M3 P3 R2 (a holder that goes to wait calls a thread that was moved, while another is designated)
-#[test]
-fn model_condvar_calls_moved() {
-    calls_moved(1, requeue::Lock::release_to_wait);
-}
-
-/// So many waiters were moved behind a designated thread by somebody who lets go of the mutex, with `release`, to
-/// wait.
-pub(super) fn calls_moved(waiters: u32, release: impl Fn(&RawMutex) + Send + Sync + 'static) {
-    explore_only(1, Policy::Stays, move || {
-        let meeting = Meeting::<RawMutex>::new();
-        let mutex = &meeting.shared.raw;
-        let about_to_wait = Arc::new(AtomicU32::new(0));
-        let threads: Vec<_> = (0..waiters)
-            .map(|_| {
-                let about_to_wait = about_to_wait.clone();
-                spawn(&meeting, move |meeting| {
-                    let lock = &meeting.shared.raw;
-                    lock.acquire();
-                    about_to_wait.fetch_add(1, Relaxed);
-                    assert_eq!(meeting.condvar.wait(lock, None), Ended::Notified);
-                    meeting.shared.touch();
-                    lock.release();
-                })
-            })
-            .collect();
-        while about_to_wait.load(Relaxed) < waiters || mutex.is_locked() {
-            thread::yield_now();
-        }
-        mutex.acquire();
-        mutex.word().publish(Parked::None, Waking::Set);
-        let designated = spawn(&meeting, |meeting| {
-            meeting.shared.raw.acquire_designated();
-            meeting.shared.touch();
-            meeting.shared.raw.release();
-        });
-        assert_eq!(meeting.condvar.notify_everybody(), waiters as usize);
-        meeting.shared.touch();
-        release(mutex);
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        designated.join().unwrap();
-        meeting.check();
-    });
-}
-
 /// covers: H3 H7 H8
 #[test]
 fn model_condvar_fair() {

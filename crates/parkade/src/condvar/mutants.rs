@@ -1,19 +1,17 @@
 //! Protocols that look right and are not. Each has to fail under loom, or the models would not notice
 //! such a mistake in the real one: `cargo xtask weaken` runs them.
 
-use super::model::{
-    Meeting, behind_designated, calls_moved, freed_by_the_waiter, spawn, take_ticket,
-};
+use super::model::{Meeting, behind_designated, freed_by_the_waiter, spawn, take_ticket};
 use crate::{
     RawMutex,
     model::{Policy, explore},
     mutex::{Role, Waking},
     parked::Parked,
-    requeue::{AS_ANYBODY, Destination, Lock as _},
+    requeue::{Destination, Lock as _},
 };
 use loom::sync::{Arc, atomic::AtomicU32};
 use parkade_core::{
-    DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, RequeueFilterOp, UnparkResult,
+    DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, RequeueFilterOp, UnparkResult,
     shim::Ordering::Relaxed,
 };
 
@@ -231,39 +229,5 @@ fn write_after_the_last_is_notified() {
         // SAFETY: the key is the condition variable's own; the callback touches nothing.
         unsafe { parkade_core::unpark_one(meeting.condvar.key(), callback) };
         meeting.condvar.word().publish(more.into());
-    });
-}
-
-/// Lets go of the mutex to wait, and calls the first in line, who was moved there; `publish` tells its word.
-fn release_and_call(mutex: &RawMutex, publish: impl Fn(&RawMutex, Parked)) {
-    mutex.release();
-    let queue = mutex.word().queue();
-    if queue.waking() && queue.parked() {
-        let mut calls = Some(FilterOp::Unpark);
-        let filter = |_| calls.take().unwrap_or(FilterOp::Stop);
-        let callback = |result: UnparkResult| {
-            publish(mutex, result.have_more_threads.into());
-            AS_ANYBODY
-        };
-        // SAFETY: the key is the mutex's own; the callbacks only touch its word.
-        unsafe { parkade_core::unpark_filter(Destination::key(mutex), filter, callback) };
-    }
-}
-
-/// Who calls one of two forgets the other.
-#[test]
-#[ignore = "has to fail"]
-fn call_one_and_forget_the_other() {
-    calls_moved(2, |mutex| {
-        release_and_call(mutex, |mutex, _| mutex.word().publish(Parked::None, Waking::Keep));
-    });
-}
-
-/// Who calls one says that it is designated, and it does not know.
-#[test]
-#[ignore = "has to fail"]
-fn call_one_as_designated() {
-    calls_moved(1, |mutex| {
-        release_and_call(mutex, |mutex, more| mutex.word().publish(more, Waking::Set));
     });
 }

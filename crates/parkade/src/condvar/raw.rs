@@ -12,7 +12,7 @@
 //! nothing, and all of them at once would fight for it. So they are moved, asleep, to the queue of the lock, where
 //! those who release it see to them; or, where nobody is bound to, the first is woken with the
 //! duty to see to the others ([`Destination`]). At most one thread wakes for each lock that is a
-//! destination, and one more when who has had it goes to wait again. Threads that wait with other locks, or with another lock than the first in line, wake and
+//! destination. Threads that wait with other locks, or with another lock than the first in line, wake and
 //! come by themselves.
 //!
 //! A notifier (1) takes the bucket lock, to learn the first waiter's lock, (2) takes both bucket locks, in the order of
@@ -26,8 +26,6 @@
 //! * notified, and comes by itself: it held no wake; it locks like anybody else;
 //! * notified as the first, or moved and taken off the lock's queue: it takes its turn, see the exits in the `raw.rs`
 //!   of its lock;
-//! * moved, and called by somebody who goes to wait while another has the turn ([`AS_ANYBODY`]): it held no wake; it
-//!   locks like anybody else;
 //! * times out in our queue: it held no wake; V2;
 //! * its time is up when it has been taken, or moved: it is notified, its deadline is over
 //!   (`deadline_ends_when_requeued`), and it goes on as above. So a notification is never used up by a thread that
@@ -46,7 +44,7 @@
 use super::state::Word;
 use crate::{
     parked::Parked,
-    requeue::{AS_ANYBODY, Destination, Lock, Reception},
+    requeue::{Destination, Lock, Reception},
 };
 use core::ptr;
 use parkade_core::{
@@ -173,8 +171,8 @@ impl RawCondvar {
         // dropped.
         let no_unwind = AbortOnUnwind("locking again after waiting for a Condvar panicked");
         match (result, ticket.destination) {
-            (ParkResult::Unparked(token), Some(destination))
-                if ticket.woken.get() == Woken::WithTurn && token != AS_ANYBODY =>
+            (ParkResult::Unparked(_), Some(destination))
+                if ticket.woken.get() == Woken::WithTurn =>
             {
                 destination.take_turn();
             }

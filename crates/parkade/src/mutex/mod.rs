@@ -42,8 +42,7 @@ crate::lock_api_face!(RawMutex, release_fair = release_fair);
 ///   clock, never before it. A timeout of zero still takes a free lock; one too long for the clock
 ///   waits for ever.
 /// * **Fairness**: a lock that is released can be taken by whoever comes first, which is what makes
-///   it fast. But the first sleeper in line, once woken (and a thread that a `Condvar` has moved there, once it is in
-///   line by itself), is overtaken for at most
+///   it fast. But the first sleeper in line, once woken, is overtaken for at most
 ///   [`tuning::fair_interval`](crate::tuning::fair_interval) (T, 500 us); at the next race it loses
 ///   it claims the lock, and the next release is reserved for it. So the k-th in line has the lock,
 ///   counted from when it queued, after at most k x (T + 3(H + L) + 2S): H is the longest section, L

@@ -5,8 +5,7 @@
 //! *Locking* a free lock is M1; everything else is [`RawMutex::lock_slow`]: poll for a while, then
 //! announce, queue and sleep. *Unlocking* releases first and wakes second. At most one thread that
 //! was taken off the queue is up at a time (`WAKING`): the *designated* thread. While it is on its
-//! way, releases wake nobody (but a holder that goes to wait calls one who was moved here, to take its
-//! processor). It competes with newcomers; if it loses it parks again, at the front.
+//! way, releases wake nobody. It competes with newcomers; if it loses it parks again, at the front.
 //! (It may yield while it polls, and then a lock that is freed stays free for as long as the scheduler
 //! takes, unless a newcomer comes.)
 //!
@@ -24,8 +23,6 @@
 //!   takes the lock if it was reserved meanwhile;
 //! * was moved here from a condition variable: nobody wakes it but those who wake the first in line; it has no
 //!   deadline here, so it leaves only by being taken off;
-//! * was moved here, and is called by a holder that goes to wait ([`RawMutex::call_moved`]): it holds no wake, and
-//!   comes like any newcomer; the designated thread is still on its way;
 //! * is made designated on being moved: as any designated thread. It has no deadline, so it acquires;
 //! * panics: no user code runs here; callbacks of the table abort;
 //! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue;
@@ -36,12 +33,11 @@
 use super::state::{Locked, Role, Waking, Word};
 use crate::{
     parked::Parked,
-    requeue::{AS_ANYBODY, Destination, Lock, Reception},
+    requeue::{Destination, Lock, Reception},
 };
 use core::time::Duration;
 use parkade_core::{
-    DEFAULT_PARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, Place, UnparkResult,
-    UnparkToken, fence,
+    Moment, ParkRequest, ParkResult, Place, UnparkResult, UnparkToken, fence,
     policy::{self, Wait},
 };
 
@@ -412,22 +408,6 @@ impl RawMutex {
         self.wake_one_if(may_wake);
     }
 
-    /// Takes the first in line off the queue if it was moved here, to come as anybody does.
-    #[cold]
-    fn call_moved(&self) {
-        let mut first = true;
-        let filter = |token| {
-            let is_first = core::mem::take(&mut first);
-            if is_first && token != DEFAULT_PARK_TOKEN { FilterOp::Unpark } else { FilterOp::Stop }
-        };
-        let callback = |result: UnparkResult| {
-            self.word.publish(result.have_more_threads.into(), Waking::Keep);
-            AS_ANYBODY
-        };
-        // SAFETY: the key is our own address; the callbacks only touch the word.
-        unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
-    }
-
     /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.
     fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) {
         let callback = |result: UnparkResult| {
@@ -475,11 +455,6 @@ impl Lock for RawMutex {
 
     fn release_to_wait(&self) {
         self.release();
-        // A sleeper may be long in coming, and the processor that we leave is free.
-        let queue = self.word.queue();
-        if queue.waking() && queue.parked() && !self.is_locked() && policy::has_other_processors() {
-            self.call_moved();
-        }
     }
 
     fn about_to_wait(&self) {
