@@ -11,8 +11,9 @@ parkade_core::orderings! {
     W7 = Acquire, "a writer that waits for readers sees none counted, and looks at the bias; pairs with W3: the bias that a reader has switched on, before it left";
     W8 = Release, "a writer gives up; pairs with W1: what it has done to the bias, for the next writer";
     A1 = Release, "a reader switches the bias on; pairs with A2: the protected data, as that reader has seen it";
-    A2 = Acquire, "a reader in a slot finds the bias still on; pairs with A1, A3: the protected data";
+    A2 = Acquire, "a reader in a slot finds the bias still on; pairs with A1, A3, A4: the protected data";
     A3 = Release, "a writer lets a fenced period go on; pairs with A2: the protected data";
+    A4 = Release, "a counted reader lets an interrupted period go on; pairs with A2: what a writer has written that did not";
     E1 = SeqCst, "a reader has taken its slot in a fenced period and looks at the bias again; pairs with E2 (store buffering)";
     E2 = SeqCst, "a writer has interrupted a fenced period and scans; pairs with E1 (store buffering)";
     X1 = SeqCst, "a reader has freed its slot and looks for a sleeping writer; pairs with X2 (store buffering)";

@@ -344,3 +344,24 @@ fn model_rw_fenced_gives_up() {
         shared.check(1);
     });
 }
+
+/// covers: G2 R2 (a writer leaves the interrupted period as it is, as it does where somebody has a claim, and a
+/// counted reader lets it go on: who reads by a slot then sees what was written, and nothing but edge A4 says so)
+#[test]
+fn model_rw_fenced_left_off() {
+    explore(2, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        let reader = spawn(&shared, |shared| {
+            if let Some(slot) = shared.raw.try_read_in_slot() {
+                shared.look();
+                shared.raw.leave_slot(slot);
+            }
+        });
+        shared.raw.write();
+        shared.touch();
+        shared.raw.released(shared.raw.word.release(Mode::Exclusive));
+        shared.read_look_unread();
+        reader.join().unwrap();
+        shared.check(1);
+    });
+}

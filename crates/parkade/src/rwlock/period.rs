@@ -36,7 +36,7 @@
 //!   for `DRAIN_PARKED`, then whether other slots hold the lock. So of several that leave at the
 //!   same time the last in the order of their fences sees them all gone, and wakes.
 //! * *Data through slots*: freeing a slot releases to the scan (the table's edges L1 to L4). Who takes a
-//!   slot acquires from whoever began the period, or has written in it last (edges A1 to A3).
+//!   slot acquires from whoever began the period, has written in it last, or was the first to read after that (edges A1 to A4).
 //!
 //! # Rejected
 //!
@@ -47,7 +47,7 @@
 //! * The lock's address in the slots: a guard that was forgotten would lock whatever comes to be there.
 #![forbid(unsafe_code)]
 
-use super::edges::{A1, A2, A3};
+use super::edges::{A1, A2, A3, A4};
 use core::fmt;
 use parkade_core::{
     policy::Fencing,
@@ -136,11 +136,11 @@ impl Bias {
     }
 
     /// G2: a period that was interrupted goes on, if it has not ended meanwhile. The caller is a
-    /// counted reader. Who has written in this period has resumed it (below), and this continues the release
-    /// sequence of that, or of its beginning.
+    /// counted reader. A writer may have written since and left it as it was, because somebody had a claim: the
+    /// caller has seen that in the word, and passes it on.
     pub(super) fn resume(&self, period: Period, fencing: Fencing) {
         let resumed = period.0 | bit(fencing) | ACTIVE;
-        let _ = self.0.compare_exchange(period.0, resumed, Relaxed, Relaxed);
+        let _ = self.0.compare_exchange(period.0, resumed, A4.get(), Relaxed);
     }
 
     /// G2, by the writer, who is alone with what it has interrupted: the period goes on with fences, though it

@@ -34,8 +34,8 @@
 //! * times out while designated: [`Core::leave`] passes the wake on;
 //! * times out while `PENDING`: T3, then wake one;
 //! * downgrades: wake one;
-//! * panics: only for too many readers or a read that would deadlock, both before anything was
-//!   changed or queued; callbacks of the table abort;
+//! * panics: for too many readers, after [`Core::leave`] has passed on the wake it may have, or for a read that would
+//!   deadlock, before it has queued; callbacks of the table abort;
 //! * forked: the child's table is empty, `WAKING` and claims may belong to threads that do not exist; the
 //!   child trusts neither. A `PENDING` thread that has vanished keeps the child out.
 

@@ -104,7 +104,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "G2",
         "bias: +ACTIVE",
         "a counted reader; or the writer that is about to leave a fenced period; Release",
-        "rw_bias_resumes, rw_fenced_goes_on",
+        "rw_bias_resumes, rw_fenced_goes_on, rw_fenced_left_off",
     ),
     row(
         "G3",
