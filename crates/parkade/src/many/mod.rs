@@ -24,7 +24,7 @@
 //! | [`LockRequest`] | takes | guard |
 //! |---|---|---|
 //! | `&mutex` | a [`Mutex`](crate::Mutex), a [`FairMutex`](crate::FairMutex), one more level of a [`ReentrantMutex`](crate::ReentrantMutex) | `lock_api`'s, the same that `lock` returns |
-//! | [`read(&lock)`](read), [`write(&lock)`](write), [`upgradable_read(&lock)`](upgradable_read) | a [`RwLock`](crate::RwLock) or [`RecursiveRwLock`](crate::RecursiveRwLock) | the same that `read`, ... return |
+//! | [`read(&lock)`](read), [`write(&lock)`](write()), [`upgradable_read(&lock)`](upgradable_read) | a [`RwLock`](crate::RwLock) or [`RecursiveRwLock`](crate::RecursiveRwLock) | the same that `read`, ... return |
 //! | the same with the locks of [`poison`](crate::poison) | these | a [`LockResult`](std::sync::LockResult) each, as of `lock` |
 //! | the same with an `Arc` of a lock, or a handle of [`shared`](crate::shared) | its lock | the lock's |
 //! | what you say | [`LockRequest`] may be implemented for types of your own | |

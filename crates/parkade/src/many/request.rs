@@ -51,6 +51,10 @@ use std::{sync::Arc, time::Instant};
 ///    being so while the lock may be used.
 /// 2. The functions that lock take this lock and no other, and leave nothing locked if they return `None` or panic.
 /// 3. Dropping the guard releases the lock.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say which lock to take and how",
+    note = "a mutex is asked for by `&mutex`, a reader-writer lock by `many::read(&lock)`, `many::write(&lock)` or `many::upgradable_read(&lock)`"
+)]
 pub trait LockRequest {
     /// Access to what the lock protects; releases it when dropped.
     type Guard;
@@ -79,7 +83,7 @@ pub struct Read<'a, L: ?Sized> {
     pub(crate) lock: &'a L,
 }
 
-/// A reader-writer lock to be written. Made by [`write`].
+/// A reader-writer lock to be written. Made by [`write()`].
 #[derive(Debug)]
 pub struct Write<'a, L: ?Sized> {
     pub(crate) lock: &'a L,

@@ -40,6 +40,10 @@ use std::time::{Duration, Instant};
 /// let [three, one] = lock_many(chosen).unwrap();
 /// assert_eq!((*three, *one), (3, 1));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a set of locks",
+    note = "a set is a tuple of one to twelve requests (`&mutex`, `many::read(&lock)`, ...), or an array, a slice or a `Vec`"
+)]
 pub trait LockSet {
     /// The guards, in the order of the requests.
     type Guards;
