@@ -108,6 +108,28 @@ fn timeouts_at_the_ends_of_time() {
     }
 }
 
+/// The longest wait ends with the release, not before, whether or not the clock can say when it would end.
+#[test]
+fn centuries_end_with_the_release() {
+    let _watched = watched_test();
+    let (a, b) = (Mutex::new(1), RwLock::new(2));
+    let (a, b) = (&a, &b);
+    let mut waits: Vec<Box<dyn Fn() -> bool + Sync>> =
+        vec![Box::new(|| try_lock_many_until((write(b), a), far_future()).is_ok())];
+    for timeout in CENTURIES {
+        waits.push(Box::new(move || try_lock_many_for((a, read(b)), timeout).is_ok()));
+    }
+    for wait in &waits {
+        let held = b.write();
+        thread::scope(|scope| {
+            let waiter = scope.spawn(wait);
+            wait_for_parked(b, 1);
+            drop(held);
+            assert!(waiter.join().unwrap());
+        });
+    }
+}
+
 /// Whichever of two is named first, the lower is taken first, and held while the higher is waited for.
 #[test]
 fn the_lower_is_held_while_the_higher_is_waited_for() {
@@ -210,7 +232,7 @@ fn the_same_lock_twice_is_an_error() {
     assert!(!mutex.is_locked() && !fair.is_locked() && !lock.is_locked());
 }
 
-/// A lock and one inside it may begin at the same address.
+/// Wherever in a lock its value is.
 #[test]
 fn a_lock_inside_another_is_another() {
     let outer = RecursiveRwLock::new(Mutex::new(1));

@@ -165,8 +165,8 @@ macro_rules! copied {
 
 copied!(Read Write UpgradableRead);
 
-/// Locks that are told apart by where their raw lock is. The lock as a whole would not do: what it protects may be
-/// another lock, and begin at the same address.
+/// Locks that are told apart by where their raw lock is. The address of a lock as a whole would do only as long as the
+/// compiler puts the value, which may be another lock, behind the raw lock.
 pub(crate) trait Place {
     /// The address of the raw lock.
     fn place(&self) -> usize;
