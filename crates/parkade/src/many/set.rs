@@ -100,16 +100,35 @@ pub(super) struct Turn {
     pub(super) position: usize,
 }
 
+/// Up to this many turns are put in order one by one, in code that knows how many there are: the longest tuple.
+const FEW: usize = 12;
+
 /// Puts the turns in the order in which the locks are to be taken.
+#[inline]
 pub(super) fn arrange(turns: &mut [Turn]) -> Result<(), Refusal> {
-    // It does not allocate.
-    turns.sort_unstable();
-    let twice = turns.windows(2).filter(|pair| pair[0].address == pair[1].address);
-    let lowest = twice.min_by_key(|pair| pair[1].position);
-    lowest.map_or(Ok(()), |pair| {
-        let (first, second) = (pair[0].position, pair[1].position);
-        Err(Refusal::Duplicate(DuplicateLock { first, second }))
-    })
+    if turns.len() > FEW {
+        // It does not allocate.
+        turns.sort_unstable();
+    } else {
+        // Equals stay as they are, in the order of their positions.
+        for sorted in 1..turns.len() {
+            let mut place = sorted;
+            while place > 0 && turns[place - 1].address > turns[place].address {
+                turns.swap(place - 1, place);
+                place -= 1;
+            }
+        }
+    }
+    let has_pair = turns.windows(2).any(|pair| pair[0].address == pair[1].address);
+    if has_pair { Err(duplicate_in(turns)) } else { Ok(()) }
+}
+
+/// Of the pairs of equals that there are, the one whose second is the lowest.
+#[cold]
+fn duplicate_in(turns: &[Turn]) -> Refusal {
+    let pairs = turns.windows(2).filter(|pair| pair[0].address == pair[1].address);
+    let pair = pairs.min_by_key(|pair| pair[1].position).expect("there is a pair");
+    Refusal::Duplicate(DuplicateLock { first: pair[0].position, second: pair[1].position })
 }
 
 /// What a place for a guard holds once every turn has been served.
@@ -120,12 +139,13 @@ macro_rules! tuples {
         impl<$($name: LockRequest),+> LockSet for ($($name,)+) {
             type Guards = ($($name::Guard,)+);
 
+            #[inline]
             fn acquire(&self, patience: Patience) -> Result<Self::Guards, Refusal> {
                 let mut turns =
                     [$(Turn { address: self.$position.address(), position: $position }),+];
                 arrange(&mut turns)?;
                 let mut guards = ($(None::<$name::Guard>,)+);
-                for Turn { position, .. } in turns {
+                for &Turn { position, .. } in &turns {
                     match position {
                         $($position => {
                             guards.$position = Some(patience.take(&self.$position, position)?);
@@ -160,12 +180,13 @@ where
 {
     type Guards = [<&'a M as LockRequest>::Guard; N];
 
+    #[inline]
     fn acquire(&self, patience: Patience) -> Result<Self::Guards, Refusal> {
         let turn = |position| Turn { address: <&M>::address(&&self[position]), position };
         let mut turns: [Turn; N] = core::array::from_fn(turn);
         arrange(&mut turns)?;
         let mut guards = [const { None::<<&'a M as LockRequest>::Guard> }; N];
-        for Turn { position, .. } in turns {
+        for &Turn { position, .. } in &turns {
             guards[position] = Some(patience.take(&&self[position], position)?);
         }
         Ok(guards.map(|guard| guard.expect(SERVED)))
@@ -178,6 +199,7 @@ where
 {
     type Guards = Vec<<&'a M as LockRequest>::Guard>;
 
+    #[inline]
     fn acquire(&self, patience: Patience) -> Result<Self::Guards, Refusal> {
         // What has to be allocated is, before anything is locked.
         let mut guards = Vec::with_capacity(self.len());
@@ -210,6 +232,7 @@ where
 {
     type Guards = Vec<<&'a M as LockRequest>::Guard>;
 
+    #[inline]
     fn acquire(&self, patience: Patience) -> Result<Self::Guards, Refusal> {
         self.as_slice().acquire(patience)
     }
@@ -218,6 +241,7 @@ where
 impl<L: LockRequest, const N: usize> LockSet for [L; N] {
     type Guards = [L::Guard; N];
 
+    #[inline]
     fn acquire(&self, patience: Patience) -> Result<Self::Guards, Refusal> {
         (&self).acquire(patience)
     }
@@ -226,6 +250,7 @@ impl<L: LockRequest, const N: usize> LockSet for [L; N] {
 impl<L: LockRequest> LockSet for Vec<L> {
     type Guards = Vec<L::Guard>;
 
+    #[inline]
     fn acquire(&self, patience: Patience) -> Result<Self::Guards, Refusal> {
         self.as_slice().acquire(patience)
     }
