@@ -26,6 +26,7 @@
 //! | `&mutex` | a [`Mutex`](crate::Mutex), a [`FairMutex`](crate::FairMutex), one more level of a [`ReentrantMutex`](crate::ReentrantMutex) | `lock_api`'s, the same that `lock` returns |
 //! | [`read(&lock)`](read), [`write(&lock)`](write()), [`upgradable_read(&lock)`](upgradable_read) | a [`RwLock`](crate::RwLock) or [`RecursiveRwLock`](crate::RecursiveRwLock) | the same that `read`, ... return |
 //! | the same with the locks of [`poison`](crate::poison) | these | a [`LockResult`](std::sync::LockResult) each, as of `lock` |
+//! | the same with other `lock_api` 0.5 locks that have timed operations | these, told apart by where their raw lock is | `lock_api`'s |
 //! | the same with an `Arc` of a lock, or a handle of [`shared`](crate::shared) | its lock | the lock's |
 //! | what you say | [`LockRequest`] may be implemented for types of your own | |
 //!
