@@ -6,6 +6,8 @@
 //! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
 //! accepts any `lock_api` lock accepts these.
 //!
+//! [`lock_many`] takes several locks at once without deadlock, in whatever order they are named ([`many`]).
+//!
 //! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
 //!
 //! ```
@@ -47,6 +49,8 @@ mod condvar;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
+#[cfg(not(loom))]
+pub mod many;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
@@ -69,6 +73,8 @@ pub use condvar::*;
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
+#[cfg(not(loom))]
+pub use many::{lock_many, try_lock_many, try_lock_many_for, try_lock_many_until};
 pub use mutex::*;
 #[cfg(not(loom))]
 pub use names::*;

@@ -20,7 +20,9 @@ use parkade::{
     Condvar, FairMutex, LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex,
     RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
-    shared,
+    lock_many,
+    many::{LockRequest, read, upgradable_read, write},
+    shared, try_lock_many, try_lock_many_for, try_lock_many_until,
 };
 use support::{FullMutex, FullRwLock, Watchdog, Witness, can_bias, is_biased};
 
@@ -280,6 +282,27 @@ fn counted_during_condvar() {
     });
 }
 
+/// Tuples and arrays, in an order that each thread has for itself.
+fn counted_during_many() {
+    let (mutexes, fair) = ([(); 3].map(|()| Mutex::new(Witness::new())), FairMutex::new(0));
+    let lock = RwLock::<Witness>::default();
+    counted_during("no allocation, many", |index| {
+        let timeout = Duration::from_micros(20);
+        for round in index..index + 64 {
+            let [a, b, c] = [0, 1, 2].map(|place| &mutexes[(round + place) % 3]);
+            let (mut first, reading, second) = lock_many((a, read(&lock), &fair)).unwrap();
+            first.section(|| thread::sleep(Duration::from_micros(20)));
+            reading.check();
+            drop((first, reading, second));
+            lock_many([c, a, b]).unwrap()[1].section(|| {});
+            drop(try_lock_many(&mutexes));
+            drop(try_lock_many_for((write(&lock), c, b), timeout));
+            drop(try_lock_many_until((upgradable_read(&lock), a), Instant::now() + timeout));
+            assert!(lock_many((a, b, a)).is_err());
+        }
+    });
+}
+
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
 fn counted_during_bias() {
     let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
@@ -317,6 +340,7 @@ fn no_operation_allocates() {
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
     counted_during_once("no allocation, once");
     counted_during_condvar();
+    counted_during_many();
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 
@@ -335,6 +359,47 @@ fn a_handle_allocates_once() {
     let freed = COUNTED.load(Relaxed) - before - allocated - cloned;
     drop(counting);
     assert_eq!((allocated, cloned, freed, value), (1, 0, 1, Some(2)));
+}
+
+/// Where the number of locks is not known beforehand, space for guards and turns is, before the first is locked.
+#[test]
+fn a_slice_of_locks_allocates_twice_and_before_it_locks() {
+    struct Counted<'a>(&'a Mutex<u32>, &'a Cell<u64>);
+
+    impl<'a> LockRequest for Counted<'a> {
+        type Guard = MutexGuard<'a, RawMutex, u32>;
+
+        fn address(&self) -> usize {
+            self.0.address()
+        }
+
+        fn lock(&self) -> Self::Guard {
+            self.1.set(COUNTED.load(Relaxed));
+            self.0.lock()
+        }
+
+        fn try_lock(&self) -> Option<Self::Guard> {
+            self.0.try_lock()
+        }
+
+        fn try_lock_until(&self, deadline: Instant) -> Option<Self::Guard> {
+            self.0.try_lock_until(deadline)
+        }
+    }
+
+    let locks: Vec<_> = (0..100).map(Mutex::new).collect();
+    let at_first = [const { Cell::new(0) }; 100];
+    let requests: Vec<_> =
+        locks.iter().zip(&at_first).map(|(lock, at)| Counted(lock, at)).collect();
+    let counting = Count::start();
+    let before = COUNTED.load(Relaxed);
+    let guards = lock_many(&requests).unwrap();
+    let after = COUNTED.load(Relaxed);
+    drop(counting);
+    assert!(guards.iter().map(|guard| **guard).eq(0..100));
+    // Both were there when each was locked; that of the turns is freed in the end.
+    assert!(at_first.iter().all(|at| at.get() - before == 2));
+    assert_eq!(after - before, 3);
 }
 
 #[test]

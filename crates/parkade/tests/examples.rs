@@ -57,6 +57,7 @@ fn every_example_prints_what_it_promises() {
         "session_cache",
         "shared_counter",
         "timeout_telemetry",
+        "transfer",
         "try_lock",
         "upgrade_cache",
     ] {

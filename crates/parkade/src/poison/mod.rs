@@ -48,6 +48,7 @@ mod condvar;
 mod face;
 mod flag;
 mod lock;
+mod many;
 mod mutex;
 mod once;
 mod rwlock;
