@@ -6,7 +6,8 @@
 //! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
 //! accepts any `lock_api` lock accepts these.
 //!
-//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
+//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads. [`Barrier`], [`Latch`] and [`WaitGroup`]
+//! let threads wait for each other.
 //!
 //! ```
 //! use parkade::Mutex;
@@ -43,10 +44,13 @@
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 
+mod barrier;
 mod condvar;
+mod crowd;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
+mod latch;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;
@@ -64,11 +68,17 @@ mod requeue;
 mod rwlock;
 #[cfg(not(loom))]
 pub mod shared;
+#[cfg(not(loom))]
+mod wait_group;
 
+#[cfg(not(loom))]
+pub use barrier::{Barrier, BarrierAbortGuard, BarrierError, BarrierWaitResult};
 pub use condvar::*;
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
+#[cfg(not(loom))]
+pub use latch::{CountDownError, Latch};
 pub use mutex::*;
 #[cfg(not(loom))]
 pub use names::*;
@@ -78,6 +88,8 @@ pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
+#[cfg(not(loom))]
+pub use wait_group::WaitGroup;
 
 #[cfg(not(loom))]
 pub use lock_api;

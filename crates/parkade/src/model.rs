@@ -166,8 +166,14 @@ impl Lock for crate::rwlock::Core {
 /// The ledgers, for `cargo xtask weaken`.
 #[test]
 fn model_list_orderings() {
-    let ledgers =
-        [crate::mutex::EDGES, crate::fair_mutex::EDGES, crate::rwlock::EDGES, crate::once::EDGES];
+    let ledgers = [
+        crate::mutex::EDGES,
+        crate::fair_mutex::EDGES,
+        crate::rwlock::EDGES,
+        crate::once::EDGES,
+        crate::latch::EDGES,
+        crate::barrier::EDGES,
+    ];
     for edge in ledgers.into_iter().flatten() {
         println!("ORD {} {:?} {}", edge.id, edge.order, edge.pairs);
     }
