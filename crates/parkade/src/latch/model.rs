@@ -230,7 +230,7 @@ fn model_group_joins_as_others_leave() {
 /// covers: D5 D6 (two wait for each other, one of them with a deadline; nothing is lost if it is too early)
 #[test]
 fn model_group_rejoins() {
-    explore(3, Policy::Stays, || {
+    explore(2, Policy::Stays, || {
         let shared = Shared::new(3);
         let others = [
             spawn(&shared, |shared| {

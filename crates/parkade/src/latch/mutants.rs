@@ -47,10 +47,8 @@ fn time_out_and_forget_the_others() {
             // SAFETY: the key is the address of the latch; the callbacks only touch its word.
             unsafe { parkade_core::park_with(request, || word.try_prepare_park(), || {}, forget) };
         };
-        let others = [
-            spawn(&shared, |s| assert_eq!(s.raw.wait(None), Waited::Open)),
-            spawn(&shared, timed),
-        ];
+        let others =
+            [spawn(&shared, |s| assert_eq!(s.raw.wait(None), Waited::Open)), spawn(&shared, timed)];
         shared.work_and_count_down(0);
         join(others);
     });

@@ -54,9 +54,10 @@ fn d1_counts_down_unless_that_opens_for_those_who_are_queued() {
 
 #[test]
 fn d2_tells_the_count() {
-    walk(|word| (word.count(), word.is_open()), |count, parked| {
-        ((count, parked), (count, count == 0))
-    });
+    walk(
+        |word| (word.count(), word.is_open()),
+        |count, parked| ((count, parked), (count, count == 0)),
+    );
 }
 
 #[test]
