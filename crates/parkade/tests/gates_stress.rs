@@ -77,7 +77,7 @@ fn phases(threads: usize) {
             let (barrier, numbers, last, leaders, late) =
                 (&barrier, &numbers, &last, &leaders, &late);
             scope.spawn(move || {
-                let mut meet = |rng: &mut Rng| {
+                let meet = |rng: &mut Rng| {
                     let (leads, times) = pass(barrier, rng);
                     leaders.fetch_add(u64::from(leads), Relaxed);
                     late.fetch_add(times, Relaxed);

@@ -17,8 +17,9 @@ use std::{
 /// others each time if they like. For threads that meet once there is [`Latch`](crate::Latch), which also lets others wait who
 /// are not to be waited for.
 ///
-/// * **Blocking**: [`wait`](Barrier::wait) sleeps until the last party arrives; the first to arrive polls for a moment before
-///   that where it has paid lately. The last one never waits. Nothing else blocks.
+/// * **Blocking**: [`wait`](Barrier::wait) sleeps until the last party arrives. If there is a processor for each party it
+///   polls for a moment before that; else the first to arrive does, where it has paid lately. The last one
+///   never waits. Nothing else blocks.
 /// * **Leader**: exactly one of each generation is told that it is the leader: the last one to arrive.
 /// * **Visibility**: what each party has done before it came is visible to all of its generation afterwards. What a
 ///   thread has done before it aborts is visible to whoever learns that the barrier is aborted.
@@ -35,8 +36,8 @@ use std::{
 ///   stays so.
 /// * **Cost**: 12 bytes. Nothing allocates. `new` is `const`.
 ///
-/// Where parties meet every few hundred nanoseconds, each on a processor of its own, a barrier that only spins is faster:
-/// here all but the first to arrive go to sleep.
+/// Where many parties, each on a processor of its own, meet every few hundred nanoseconds, a barrier of theirs that only
+/// spins may be faster: here they take a lock in turn to arrive.
 ///
 /// ```
 /// use parkade::Barrier;

@@ -5,8 +5,8 @@
 //! A *generation* is those who meet. It is nothing but the queue at the barrier's address: who arrives joins it, and
 //! everything that happens to it does so under the bucket lock, in one hold for the word and the queue.
 //!
-//! 1. Who is not the last is counted (G3) and queued in one hold, and sleeps. The first in line may poll its place in
-//!    the queue for a while before that ([`ParkRequest::polling_if_first`]).
+//! 1. Who is not the last is counted (G3) and queued in one hold, and sleeps. Before that it may poll its place in the
+//!    queue for a while ([`ParkRequest::polling_beside`]).
 //! 2. The last one sets the count back (G4) and takes everybody off the queue, in one hold. It is the leader. It
 //!    gives them the verdict "passed" and wakes them.
 //! 3. Who aborts marks the word (G1) and takes everybody off the queue, in one hold, with the verdict "aborted".
@@ -147,7 +147,7 @@ impl RawBarrier {
         process: Process,
         deadline: Option<Moment>,
     ) -> Option<Result<Role, Failed>> {
-        let request = ParkRequest::new(self.key()).deadline(deadline).polling_if_first();
+        let request = ParkRequest::new(self.key()).deadline(deadline).polling_beside(self.parties);
         // SAFETY: the key is our own address; the callbacks only touch the word.
         let result = unsafe {
             parkade_core::park_with(

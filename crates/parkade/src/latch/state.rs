@@ -160,7 +160,7 @@ impl Word {
             let (next, counted) = match left {
                 0 if word & PARKED != 0 && hold == Hold::Nothing => return Ok(Counted::WouldOpen),
                 0 => (0, Counted::Open),
-                _ => (left * ONE | word & PARKED, Counted::Down),
+                _ => ((left * ONE) | (word & PARKED), Counted::Down),
             };
             match self.0.compare_exchange_weak(word, next, order, Relaxed) {
                 Ok(_) => return Ok(counted),
