@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use support::{Log, assert_same, wait_until};
+use support::{Log, assert_same, wait_until, watched_test};
 
 /// What all barriers offer.
 trait Barrier: Send + Sync + 'static {
@@ -74,6 +74,7 @@ fn meetings<B: Barrier>() -> (&'static str, Log) {
 
 #[test]
 fn barriers() {
+    let _watched = watched_test();
     assert_same(&[
         meetings::<std::sync::Barrier>(),
         meetings::<parkade::Barrier>(),
@@ -156,5 +157,6 @@ fn groups<G: WaitGroup>() -> (&'static str, Log) {
 
 #[test]
 fn wait_groups() {
+    let _watched = watched_test();
     assert_same(&[groups::<crossbeam_utils::sync::WaitGroup>(), groups::<parkade::WaitGroup>()]);
 }
