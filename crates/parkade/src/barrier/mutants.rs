@@ -2,13 +2,13 @@
 //! such a mistake in the real one: `cargo xtask weaken` runs them.
 
 use super::{
-    model::{Shared, join, spawn},
+    model::Shared,
     raw::{Failed, Role},
     state::{Arrival, Process},
 };
 use crate::{
     crowd::{self, Crowd},
-    model::{Policy, explore},
+    model::{Policy, explore, join, spawn},
 };
 use loom::sync::atomic::Ordering::Relaxed;
 use parkade_core::{Departure, Moment, ParkRequest, ParkResult, UnparkToken};
@@ -53,7 +53,7 @@ fn wake_all(shared: &Shared, token: UnparkToken) {
 #[test]
 #[ignore = "has to fail"]
 fn complete_and_then_wake() {
-    explore(2, Policy::Stays, || {
+    explore(1, Policy::Stays, || {
         let shared = Shared::new(2);
         let wait = |shared: &Shared| {
             if is_last(shared) && complete(shared, Crowd::Stays) == Arrival::Completes {

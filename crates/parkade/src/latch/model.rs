@@ -1,14 +1,13 @@
 //! Latches and groups under loom; each model's doc line says which transitions (`state.rs`) it covers.
 
 use super::raw::{RawLatch, Waited};
-use crate::model::{Policy, explore};
+use crate::model::{Policy, explore, join, spawn};
 use loom::{
     cell::UnsafeCell,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
-    thread,
 };
 use parkade_core::Moment;
 
@@ -41,26 +40,18 @@ impl Shared {
     }
 
     pub(super) fn wait_and_look(&self) {
-        assert_eq!(self.raw.wait(None), Waited::Open);
+        self.wait();
         assert_eq!([self.look(0), self.look(1)], [1, 1]);
+    }
+
+    pub(super) fn wait(&self) {
+        assert_eq!(self.raw.wait(None), Waited::Open);
     }
 
     /// Open, and nobody is thought to wait.
     pub(super) fn check(&self) {
         assert!(self.raw.is_open() && !self.raw.word().is_parked(), "left {:?}", self.raw);
     }
-}
-
-pub(super) fn spawn(
-    shared: &Arc<Shared>,
-    body: impl FnOnce(&Shared) + 'static,
-) -> thread::JoinHandle<()> {
-    let shared = shared.clone();
-    thread::spawn(move || body(&shared))
-}
-
-pub(super) fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// covers: D1 D2 D3 D4 (two count down, one waits for both, and sees what both have done)
@@ -95,7 +86,7 @@ fn model_latch_late() {
     explore(3, Policy::Stays, || {
         let shared = Shared::new(1);
         let others = [
-            spawn(&shared, |shared| assert_eq!(shared.raw.wait(None), Waited::Open)),
+            spawn(&shared, Shared::wait),
             spawn(&shared, |shared| {
                 if shared.raw.is_open() {
                     assert_eq!(shared.look(0), 1);
@@ -136,7 +127,7 @@ fn model_latch_timeout() {
                 }
             }),
             spawn(&shared, |shared| {
-                assert_eq!(shared.raw.wait(None), Waited::Open);
+                shared.wait();
                 assert_eq!(shared.look(0), 1);
             }),
         ];
@@ -156,10 +147,7 @@ fn model_latch_below_zero() {
                 shared.ended.fetch_add(1, Relaxed);
             }
         };
-        let others = [
-            spawn(&shared, count),
-            spawn(&shared, |shared| assert_eq!(shared.raw.wait(None), Waited::Open)),
-        ];
+        let others = [spawn(&shared, count), spawn(&shared, Shared::wait)];
         count(&shared);
         join(others);
         assert_eq!(shared.ended.load(Relaxed), 1);
@@ -173,7 +161,7 @@ fn model_latch_freed_by_the_waiter() {
     explore(3, Policy::Stays, || {
         let shared = Shared::new(1);
         let waiting = spawn(&shared, |shared| {
-            assert_eq!(shared.raw.wait(None), Waited::Open);
+            shared.wait();
             // The memory is another's now.
             assert!(!shared.raw.word().try_prepare_park());
             shared.raw.word().overwrite();

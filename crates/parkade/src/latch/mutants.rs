@@ -2,12 +2,12 @@
 //! such a mistake in the real one: `cargo xtask weaken` runs them.
 
 use super::{
-    model::{Shared, join, spawn},
+    model::Shared,
     raw::Waited,
     state::{Hold, Joined, MOST},
 };
 use crate::{
-    model::{Policy, explore},
+    model::{Policy, explore, join, spawn},
     parked::Parked,
 };
 use parkade_core::{DEFAULT_UNPARK_TOKEN, Moment, ParkRequest};
@@ -24,7 +24,7 @@ fn wake_all(shared: &Shared) {
 fn look_at_the_queue_and_then_open() {
     explore(2, Policy::Stays, || {
         let shared = Shared::new(1);
-        let waiting = spawn(&shared, |s| assert_eq!(s.raw.wait(None), Waited::Open));
+        let waiting = spawn(&shared, Shared::wait);
         let parked = shared.raw.word().is_parked();
         let _ = shared.raw.word().count_down(1, Hold::Bucket);
         if parked {
@@ -47,8 +47,7 @@ fn time_out_and_forget_the_others() {
             // SAFETY: the key is the address of the latch; the callbacks only touch its word.
             unsafe { parkade_core::park_with(request, || word.try_prepare_park(), || {}, forget) };
         };
-        let others =
-            [spawn(&shared, |s| assert_eq!(s.raw.wait(None), Waited::Open)), spawn(&shared, timed)];
+        let others = [spawn(&shared, Shared::wait), spawn(&shared, timed)];
         shared.work_and_count_down(0);
         join(others);
     });
@@ -62,7 +61,7 @@ fn wake_at_an_address_that_was_given_away() {
     explore(2, Policy::Stays, || {
         let shared = Shared::new(1);
         let waiting = spawn(&shared, |shared| {
-            assert_eq!(shared.raw.wait(None), Waited::Open);
+            shared.wait();
             let request = ParkRequest::new(shared.raw.key()).deadline(Some(Moment::NEVER));
             // SAFETY: the key is the address of the latch; the callbacks touch nothing.
             let parked = unsafe { parkade_core::park_with(request, || true, || {}, |_| {}) };
@@ -104,7 +103,7 @@ fn wait_as_a_member() {
         let shared = Shared::new(2);
         let wait = |shared: &Shared| {
             while shared.raw.count() > 1 {
-                assert_eq!(shared.raw.wait(None), Waited::Open);
+                shared.wait();
             }
             shared.raw.leave();
         };
