@@ -30,6 +30,7 @@ pub struct ParkRequest {
 enum Polling {
     Never,
     IfFirst,
+    Beside,
 }
 
 /// Which part of a wait its deadline ends.
@@ -99,6 +100,15 @@ impl ParkRequest {
     #[must_use]
     pub const fn polling_if_first(mut self) -> ParkRequest {
         self.polling = Polling::IfFirst;
+        self
+    }
+
+    /// For a wait for threads, so many with this one, that are all about to come: polls for a notice before it sleeps, wherever
+    /// in line, if there is a processor for each of them; else as [`polling_if_first`](ParkRequest::polling_if_first).
+    #[must_use]
+    pub fn polling_beside(mut self, threads: u32) -> ParkRequest {
+        let enough = threads <= crate::policy::processors();
+        self.polling = if enough { Polling::Beside } else { Polling::IfFirst };
         self
     }
 
@@ -181,7 +191,7 @@ fn park_node(
     if !validate() {
         return ParkResult::Invalid;
     }
-    let polls = request.polling == Polling::IfFirst && !bucket.has_waiters(request.key);
+    let first = request.polling == Polling::IfFirst && !bucket.has_waiters(request.key);
     // SAFETY: the bucket is that of the node's key; the node is new, and below we return only
     // once it was notified or unlinked.
     unsafe { bucket.push(NonNull::from(node), request.place) };
@@ -189,8 +199,10 @@ fn park_node(
 
     before_sleep();
     observe::emit(|| Event::Parked { key: request.key, since: node.since });
-    if polls {
-        node.poll(QueuedWait::begin(request.key, request.deadline));
+    match request.polling {
+        Polling::Beside => node.poll(QueuedWait::begin_beside(request.key, request.deadline)),
+        Polling::IfFirst if first => node.poll(QueuedWait::begin(request.key, request.deadline)),
+        Polling::IfFirst | Polling::Never => {}
     }
     if !node.wait(request.deadline) {
         let bucket = table::lock_of(node);

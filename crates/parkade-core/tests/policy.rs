@@ -116,7 +116,15 @@ impl World {
     }
 
     fn queue_until(&self, key: usize, notified_after: u64, deadline: Option<Moment>) -> u64 {
-        let mut wait = QueuedWait::begin_in(self, key, deadline);
+        World::poll_queued(QueuedWait::begin_in(self, key, deadline), notified_after)
+    }
+
+    /// The same, for threads that run beside it.
+    fn queue_beside(&self, key: usize, notified_after: u64) -> u64 {
+        World::poll_queued(QueuedWait::begin_beside_in(self, key, None), notified_after)
+    }
+
+    fn poll_queued(mut wait: QueuedWait<&World>, notified_after: u64) -> u64 {
         let mut polled = 0;
         while polled < notified_after {
             match wait.step() {
@@ -369,6 +377,21 @@ fn polling_in_vain_and_then_getting_the_lock_on_the_way_to_bed_teaches_nothing()
         wait.acquired();
     }
     assert!(about(world.budget(8), LEAST), "{}", world.budget(8));
+}
+
+#[test]
+fn who_waits_for_threads_beside_it_polls_even_where_nothing_is_known() {
+    let world = World::unset();
+    for _ in 0..UNPROBED {
+        assert_eq!(world.queue_beside(8, NEVER), LEAST);
+    }
+    // A probe in vain teaches nothing, and what has paid raises the budget.
+    assert_eq!(world.queue_beside(8, NEVER), MOST);
+    assert!((2_900..3_000).contains(&world.queue_beside(8, 2_900)));
+    assert!(world.queue_beside(8, NEVER) > LEAST + 2_000);
+    // In vain it falls again, but not below the least.
+    let polled: Vec<_> = (0..40).map(|_| world.queue_beside(8, NEVER)).collect();
+    assert_eq!(polled[39], LEAST, "{polled:?}");
 }
 
 #[test]

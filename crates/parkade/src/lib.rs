@@ -8,7 +8,8 @@
 //!
 //! [`lock_many`] takes several locks at once without deadlock, in whatever order they are named ([`many`]).
 //!
-//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
+//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads. [`Barrier`], [`Latch`] and [`WaitGroup`]
+//! let threads wait for each other.
 //!
 //! ```
 //! use parkade::Mutex;
@@ -45,10 +46,13 @@
 
 #![cfg_attr(loom, allow(dead_code, reason = "a model build leaves out the public face"))]
 
+mod barrier;
 mod condvar;
+mod crowd;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
+mod latch;
 #[cfg(not(loom))]
 pub mod many;
 #[cfg(all(test, loom))]
@@ -68,11 +72,17 @@ mod requeue;
 mod rwlock;
 #[cfg(not(loom))]
 pub mod shared;
+#[cfg(not(loom))]
+mod wait_group;
 
+#[cfg(not(loom))]
+pub use barrier::{Barrier, BarrierAbortGuard, BarrierError, BarrierWaitResult};
 pub use condvar::*;
 #[cfg(not(loom))]
 pub(crate) use face::lock_api_face;
 pub use fair_mutex::*;
+#[cfg(not(loom))]
+pub use latch::{CountDownError, Latch};
 #[cfg(not(loom))]
 pub use many::{lock_many, try_lock_many, try_lock_many_for, try_lock_many_until};
 pub use mutex::*;
@@ -84,6 +94,8 @@ pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
+#[cfg(not(loom))]
+pub use wait_group::WaitGroup;
 
 #[cfg(not(loom))]
 pub use lock_api;

@@ -92,12 +92,16 @@ pub(crate) fn explore_only(bound: usize, policy: Policy, body: impl Fn() + Sync 
     builder.check(body);
 }
 
-pub(crate) fn spawn<L: Lock>(
-    shared: &Arc<Shared<L>>,
-    body: impl FnOnce(&Shared<L>) + 'static,
+pub(crate) fn spawn<S: 'static>(
+    shared: &Arc<S>,
+    body: impl FnOnce(&S) + 'static,
 ) -> thread::JoinHandle<()> {
     let shared = shared.clone();
     thread::spawn(move || body(&shared))
+}
+
+pub(crate) fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 impl Lock for crate::RawMutex {
@@ -166,8 +170,14 @@ impl Lock for crate::rwlock::Core {
 /// The ledgers, for `cargo xtask weaken`.
 #[test]
 fn model_list_orderings() {
-    let ledgers =
-        [crate::mutex::EDGES, crate::fair_mutex::EDGES, crate::rwlock::EDGES, crate::once::EDGES];
+    let ledgers = [
+        crate::mutex::EDGES,
+        crate::fair_mutex::EDGES,
+        crate::rwlock::EDGES,
+        crate::once::EDGES,
+        crate::latch::EDGES,
+        crate::barrier::EDGES,
+    ];
     for edge in ledgers.into_iter().flatten() {
         println!("ORD {} {:?} {}", edge.id, edge.order, edge.pairs);
     }

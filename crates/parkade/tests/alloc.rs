@@ -17,8 +17,8 @@ use std::{
 };
 
 use parkade::{
-    Condvar, FairMutex, LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex,
-    RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, lock_api,
+    Condvar, FairMutex, Latch, LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex,
+    RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, WaitGroup, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
     lock_many,
     many::{LockRequest, read, upgradable_read, write},
@@ -33,6 +33,8 @@ thread_local! {
 
 /// Calls of the allocator by threads that count.
 static COUNTED: AtomicU64 = AtomicU64::new(0);
+/// One count at a time.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
 /// Calls of the allocator by anybody, kept under the lock.
 static CALLS: Mutex<Witness> = Mutex::new(Witness::new());
 
@@ -303,6 +305,26 @@ fn counted_during_many() {
     });
 }
 
+/// Meeting, now and then too late, and counting down to 0 while others wait.
+fn counted_during_gates() {
+    let meeting = parkade::Barrier::new(8);
+    let latches = [const { Latch::new(16) }; 32];
+    let group = WaitGroup::new();
+    counted_during("no allocation, gates", |index| {
+        let patience = Duration::from_micros(20 * index as u64);
+        for latch in &latches {
+            let member = group.clone().wait_for(patience).expect_err("there is one more");
+            if meeting.wait_for(patience).is_err() {
+                meeting.wait().expect("nobody aborts");
+            }
+            latch.count_down();
+            let _open = latch.wait_for(patience) || latch.wait_until(Instant::now() + patience);
+            latch.arrive_and_wait();
+            member.clone().wait_until(Instant::now()).expect_err("there is one more");
+        }
+    });
+}
+
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
 fn counted_during_bias() {
     let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
@@ -325,6 +347,7 @@ fn counted_during_bias() {
 
 #[test]
 fn no_operation_allocates() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let counting = Count::start();
     let before = COUNTED.load(Relaxed);
     drop(std::hint::black_box(Box::new(1)));
@@ -341,11 +364,13 @@ fn no_operation_allocates() {
     counted_during_once("no allocation, once");
     counted_during_condvar();
     counted_during_many();
+    counted_during_gates();
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 
 #[test]
 fn a_handle_allocates_once() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let counting = Count::start();
     let before = COUNTED.load(Relaxed);
     let lock = shared::Mutex::new(1);
@@ -428,4 +453,20 @@ fn a_program_runs_on_an_allocator_that_locks() {
     });
     assert!(lengths.iter().all(|&length| length == lengths[0]));
     assert!(CALLS.lock().count() > 16 * 4_000);
+}
+
+#[test]
+fn a_group_allocates_once() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let counting = Count::start();
+    let before = COUNTED.load(Relaxed);
+    let group = WaitGroup::new();
+    let allocated = COUNTED.load(Relaxed) - before;
+    let member = group.clone().wait_for(Duration::ZERO).unwrap_err();
+    drop(member);
+    let joined = COUNTED.load(Relaxed) - before - allocated;
+    group.wait();
+    let freed = COUNTED.load(Relaxed) - before - allocated - joined;
+    drop(counting);
+    assert_eq!((allocated, joined, freed), (1, 0, 1));
 }

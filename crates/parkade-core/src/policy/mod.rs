@@ -88,6 +88,11 @@ pub enum Fencing {
     Fenced,
 }
 
+/// How many processors this process may run on, as it was when first asked.
+pub(crate) fn processors() -> u32 {
+    Process.processors()
+}
+
 /// What bias is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {

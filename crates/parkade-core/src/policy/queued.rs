@@ -28,6 +28,8 @@ pub struct QueuedWait<S: Surroundings = Process> {
     /// What it waits for; only a number here.
     key: usize,
     budget: Budget,
+    /// It polls for as long even where nothing is known.
+    least_ns: u32,
     budget_ns: u32,
     left_ns: u32,
     gap_ns: u32,
@@ -38,6 +40,13 @@ impl QueuedWait {
     #[must_use]
     pub fn begin(key: usize, deadline: Option<Moment>) -> QueuedWait {
         QueuedWait::begin_in(Process, key, deadline)
+    }
+
+    /// A wait at `key` for threads that are all about to come, and have processors of their own: it polls for the least
+    /// time that anybody does, wherever in line.
+    #[must_use]
+    pub fn begin_beside(key: usize, deadline: Option<Moment>) -> QueuedWait {
+        QueuedWait::begin_beside_in(Process, key, deadline)
     }
 
     /// Waits for the next look; `false`, at once, when it is time to sleep.
@@ -54,11 +63,26 @@ impl<S: Surroundings> QueuedWait<S> {
     /// As [`begin`](QueuedWait::begin), for a waiter elsewhere than in this process.
     #[must_use]
     pub fn begin_in(surroundings: S, key: usize, deadline: Option<Moment>) -> QueuedWait<S> {
+        QueuedWait::begin_with(surroundings, key, deadline, 0)
+    }
+
+    /// As [`begin_beside`](QueuedWait::begin_beside), for a waiter elsewhere than in this process.
+    #[must_use]
+    pub fn begin_beside_in(surroundings: S, key: usize, deadline: Option<Moment>) -> QueuedWait<S> {
+        QueuedWait::begin_with(surroundings, key, deadline, tuning::spin_ns())
+    }
+
+    fn begin_with(
+        surroundings: S,
+        key: usize,
+        deadline: Option<Moment>,
+        least_ns: u32,
+    ) -> QueuedWait<S> {
         let most = tuning::spin_max_ns();
         let (budget, ns) = if surroundings.pace(|pace| pace.probes_queued()) {
             (Budget::Probe, most)
         } else {
-            (Budget::Known, surroundings.hints().budget(key, 0, most))
+            (Budget::Known, surroundings.hints().budget(key, least_ns, most))
         };
         // A model has no time to pass.
         let ns = if tuning::spin_ns() == 0 || cfg!(loom) { 0 } else { ns };
@@ -68,7 +92,7 @@ impl<S: Surroundings> QueuedWait<S> {
         };
         let budget = if budget_ns < ns { Budget::Cut } else { budget };
         let gap_ns = tuning::poll_gap_ns();
-        QueuedWait { surroundings, key, budget, budget_ns, left_ns: budget_ns, gap_ns }
+        QueuedWait { surroundings, key, budget, least_ns, budget_ns, left_ns: budget_ns, gap_ns }
     }
 
     /// What to do before the next look: never to yield.
@@ -89,7 +113,7 @@ impl<S: Surroundings> QueuedWait<S> {
             return;
         }
         match self.budget {
-            Budget::Known => self.surroundings.hints().failed(self.key, budget_ns, 0),
+            Budget::Known => self.surroundings.hints().failed(self.key, budget_ns, self.least_ns),
             Budget::Probe => self.surroundings.pace(|pace| pace.probed_queued(Outcome::Failed)),
             Budget::Cut => {}
         }
@@ -100,7 +124,7 @@ impl<S: Surroundings> QueuedWait<S> {
         if self.budget_ns == 0 {
             return;
         }
-        self.surroundings.hints().paid(self.key, self.budget_ns - self.left_ns, 0);
+        self.surroundings.hints().paid(self.key, self.budget_ns - self.left_ns, self.least_ns);
         if self.budget == Budget::Probe {
             self.surroundings.pace(|pace| pace.probed_queued(Outcome::Paid));
         }

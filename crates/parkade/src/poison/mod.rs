@@ -1,8 +1,8 @@
 //! Parkade with the face of `std::sync`, poisoning included: a program moves here by changing
 //! `use std::sync::` to `use parkade::poison::`.
 //!
-//! [`Mutex`], [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`] and [`LazyLock`] have `std`'s signatures and its poisoning
-//! to the letter, over Parkade's raw locks: small, with bounded waiting, readers that do not slow each other down,
+//! [`Mutex`], [`RwLock`], [`Condvar`], [`Once`], [`OnceLock`], [`LazyLock`] and [`Barrier`] have `std`'s signatures and its
+//! poisoning to the letter, over Parkade's raw locks: small, with bounded waiting, readers that do not slow each other down,
 //! and no spurious wakeups. Besides they have timed operations, with `for` or `until` in their names, and of what
 //! `std` has only on nightly so far mapped guards and `get_or_try_init`.
 //!
@@ -29,10 +29,10 @@
 //!
 //! * The results and errors ([`LockResult`], [`PoisonError`], [`TryLockError`], [`TryLockResult`]), so that `?` and
 //!   functions that take them go on working.
-//! * What one finds beside them in `std::sync`, so that one `use` finds everything: [`Arc`], [`Weak`], [`atomic`], [`mpsc`]
-//!   and [`Barrier`]. A thread that waits for one of these does not wait with Parkade.
+//! * What one finds beside them in `std::sync`, so that one `use` finds everything: [`Arc`], [`Weak`], [`atomic`]
+//!   and [`mpsc`]. A thread that waits for a channel of these does not wait with Parkade.
 //!
-//! [`OnceLock`] and [`LazyLock`] are Parkade's, whose face is `std`'s anyway.
+//! [`OnceLock`], [`LazyLock`] and [`BarrierWaitResult`] are Parkade's, whose face is `std`'s anyway.
 //!
 //! # What is different
 //!
@@ -44,6 +44,7 @@
 //!   drops it panics and the one that made it did not panic then.
 //! * **Deprecated** `ONCE_INIT`, and what `std` has only on nightly and is not named above, are not here.
 
+mod barrier;
 mod condvar;
 mod face;
 mod flag;
@@ -57,6 +58,7 @@ mod rwlock_guards;
 mod serde;
 mod shared;
 
+pub use barrier::*;
 pub use condvar::*;
 pub use mutex::*;
 pub use once::*;
@@ -64,9 +66,8 @@ pub use rwlock::*;
 pub use rwlock_guards::*;
 
 #[doc(no_inline)]
-pub use crate::{LazyLock, OnceLock};
+pub use crate::{BarrierWaitResult, LazyLock, OnceLock};
 #[doc(no_inline)]
 pub use std::sync::{
-    Arc, Barrier, BarrierWaitResult, LockResult, PoisonError, TryLockError, TryLockResult, Weak,
-    atomic, mpsc,
+    Arc, LockResult, PoisonError, TryLockError, TryLockResult, Weak, atomic, mpsc,
 };
