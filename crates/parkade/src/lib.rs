@@ -9,7 +9,7 @@
 //! [`lock_many`] takes several locks at once without deadlock, in whatever order they are named ([`many`]).
 //!
 //! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads. [`Barrier`], [`Latch`] and [`WaitGroup`]
-//! let threads wait for each other.
+//! let threads wait for each other; a [`Semaphore`] limits how many do something at a time.
 //!
 //! ```
 //! use parkade::Mutex;
@@ -70,8 +70,11 @@ pub mod prelude;
 mod reentrant;
 mod requeue;
 mod rwlock;
+mod semaphore;
 #[cfg(not(loom))]
 pub mod shared;
+#[cfg(test)]
+mod transition;
 #[cfg(not(loom))]
 mod wait_group;
 
@@ -94,6 +97,8 @@ pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
+#[cfg(not(loom))]
+pub use semaphore::*;
 #[cfg(not(loom))]
 pub use wait_group::WaitGroup;
 

@@ -177,6 +177,7 @@ fn model_list_orderings() {
         crate::once::EDGES,
         crate::latch::EDGES,
         crate::barrier::EDGES,
+        crate::semaphore::EDGES,
     ];
     for edge in ledgers.into_iter().flatten() {
         println!("ORD {} {:?} {}", edge.id, edge.order, edge.pairs);
