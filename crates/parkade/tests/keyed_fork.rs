@@ -19,7 +19,7 @@ fn a_child_uses_the_keys_of_the_thread_that_forked() {
         let map = KeyedMutex::<u64>::new();
         let shared = KeyedRwLock::<u64>::new();
         let (guard, reading) = (map.lock(&1), shared.read(&1));
-        let pid = thread::scope(|scope| {
+        let (pid, reading) = thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| drop(map.lock(&1)));
             }
@@ -46,7 +46,7 @@ fn a_child_uses_the_keys_of_the_thread_that_forked() {
                 }),
             };
             drop(guard);
-            pid
+            (pid, reading)
         });
         reap(pid, "keys held and waited for");
         drop(reading);
