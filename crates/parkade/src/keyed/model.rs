@@ -122,7 +122,7 @@ fn model_keyed_two_lock_one_key() {
 /// The holder leaves while one waits, and comes back: removal with a queued waiter.
 #[test]
 fn model_keyed_holder_leaves_a_waiter() {
-    explore_only(2, Policy::Stays, || {
+    explore_only(1, Policy::Stays, || {
         let keyed = Mutexes::new();
         let node = keyed.enter(1, Alone);
         let other = spawn(&keyed, |keyed| keyed.lock_touch_unlock(Alone));
@@ -199,7 +199,7 @@ fn model_keyed_try() {
 /// Keys of one hash, held together: who holds one and waits for the other is waited for by nobody.
 #[test]
 fn model_keyed_equal_hashes_nest() {
-    explore_only(2, Policy::Returns, || {
+    explore_only(1, Policy::Returns, || {
         let keyed = Mutexes::new();
         let other = spawn(&keyed, |keyed| {
             let node = keyed.enter(2, Alone);

@@ -25,7 +25,7 @@ fn release(node: &super::node::Node<u32, (), RawMutex>) {
 
 /// What a mutant does in the place of unlocking, against another who locks the key; then it comes back.
 fn unlocked_by(unlock: impl Fn(&Mutexes, Node) + Sync + Send + 'static) {
-    explore(2, Policy::Stays, move || {
+    explore(1, Policy::Stays, move || {
         let keyed = Mutexes::new();
         let node = keyed.enter(1, Alone);
         let other = spawn(&keyed, |keyed| keyed.lock_touch_unlock(Alone));
