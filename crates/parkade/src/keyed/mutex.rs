@@ -42,9 +42,10 @@ use std::{sync::Arc, time::Instant};
 ///   `Eq`, `ToOwned` and `Clone` of the key run with a shard locked, so they must not use the same map;
 ///   `Hash` and `Drop` may. If they panic nothing has changed.
 /// * **Panics**: a panic in the section unlocks; there is no poisoning.
-/// * **Cost**: two locked instructions and a look at the clock to lock and unlock a key for which nobody waits. 32 bytes and the key for each that is held,
-///   and 8 to 16 of the table; it grows and shrinks with what is held. Allocates for more keys at a time than ever before,
-///   else (but for what `to_owned` does) not: each shard keeps 16 blocks. An empty map has 8 shards for each processor, 32 at least, of 192 bytes.
+/// * **Cost**: two locked instructions and a look at a coarse clock to lock and unlock a key for which nobody waits. 32 bytes
+///   beside the key for each that is held, and up to 16 of the table, which grows and shrinks with what is held. A shard
+///   allocates when it has more keys at a time than 16 and more than before, else only `to_owned` may: each shard keeps 16 blocks
+///   for its next keys. An empty map has 8 shards for each processor, 32 at least, of 128 bytes.
 /// * **Process**: after `fork` a child may use every key that was not held by another thread, provided that no other
 ///   thread was at that moment inside a call of this type; what others were waiting for stays in the table. Not for signal handlers.
 ///

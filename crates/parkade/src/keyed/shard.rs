@@ -47,8 +47,13 @@ impl Payload for () {
     }
 }
 
-/// Chains that a shard has at least. 8 links are a cache line; guess.
-const FEWEST: usize = 8;
+/// Chains in the shard itself, so that few keys take no memory beside its line: that, a line of heads and a node
+/// are what threads take from each other.
+const FEW: usize = 2;
+/// Keys that the few chains serve. More than a shard has as a rule; guess.
+const FEW_KEYS: usize = 8;
+/// Chains of a shard that has had more.
+const FEWEST: usize = 2 * FEW_KEYS;
 /// A shard shrinks when it has so many chains for each key; then it has two.
 const SPARSE: usize = 8;
 /// Blocks that a shard keeps for the next keys: more than threads hold of one shard at a time. Guess.
@@ -214,8 +219,10 @@ impl<K, V, L> Drop for Block<K, V, L> {
 
 /// The keys of a shard.
 pub(super) struct Chains<K, V, L> {
-    /// As many as a power of two.
-    heads: Box<[Link<K, V, L>]>,
+    /// The chains, unless there are many.
+    few: [Link<K, V, L>; FEW],
+    /// As many as a power of two, or none.
+    many: Box<[Link<K, V, L>]>,
     len: usize,
     /// Blocks without a node, `free_len` of them.
     free: Option<Block<K, V, L>>,
@@ -224,7 +231,7 @@ pub(super) struct Chains<K, V, L> {
 
 impl<K, V, L> Chains<K, V, L> {
     fn new() -> Chains<K, V, L> {
-        Chains { heads: empty(FEWEST), len: 0, free: None, free_len: 0 }
+        Chains { few: [None; FEW], many: Box::default(), len: 0, free: None, free_len: 0 }
     }
 
     /// How many keys there are.
@@ -235,7 +242,7 @@ impl<K, V, L> Chains<K, V, L> {
     /// How many chains there are.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.heads.len()
+        self.heads().len()
     }
 
     /// How many blocks it keeps.
@@ -245,13 +252,40 @@ impl<K, V, L> Chains<K, V, L> {
     }
 
     #[inline(always)]
-    fn head(&self, tag: u32) -> usize {
-        tag as usize & (self.heads.len() - 1)
+    fn heads(&self) -> &[Link<K, V, L>] {
+        if self.many.is_empty() { &self.few } else { &self.many }
+    }
+
+    #[inline(always)]
+    fn head(&self, tag: u32) -> Link<K, V, L> {
+        let heads = self.heads();
+        heads[tag as usize & (heads.len() - 1)]
+    }
+
+    #[inline(always)]
+    fn head_mut(&mut self, tag: u32) -> &mut Link<K, V, L> {
+        let heads: &mut [_] = if self.many.is_empty() { &mut self.few } else { &mut self.many };
+        let last = heads.len() - 1;
+        &mut heads[tag as usize & last]
+    }
+
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.len == if self.many.is_empty() { FEW_KEYS } else { self.many.len() }
+    }
+
+    /// Links a node whose key is not there.
+    #[inline(always)]
+    fn link(&mut self, node: NodePtr<K, V, L>, tag: u32) {
+        let head = self.head_mut(tag);
+        // SAFETY: 1 of `get`: it has a share, or was linked and nobody else has the lock.
+        unsafe { node.get() }.next.set(*head);
+        *head = Some(node);
     }
 
     /// Every node, in no order.
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Node<K, V, L>> {
-        self.heads.iter().flat_map(|head| {
+        self.heads().iter().flat_map(|head| {
             // SAFETY: 1 of `get`: linked, and the lock is held as long as `self` is borrowed.
             core::iter::successors(head.map(|node| unsafe { node.get() }), |node| {
                 // SAFETY: as above.
@@ -281,17 +315,17 @@ impl<K, V, L> Chains<K, V, L> {
         Some(first)
     }
 
-    /// As many chains as `chains`, with the same nodes.
+    /// So many chains, or the few in place of none, with the same nodes.
     #[cold]
     fn resize(&mut self, chains: usize) {
-        let old = core::mem::replace(&mut self.heads, empty(chains));
-        for mut link in old {
+        let few = core::mem::take(&mut self.few);
+        let many = core::mem::replace(&mut self.many, core::iter::repeat_n(None, chains).collect());
+        for mut link in few.into_iter().chain(many) {
             while let Some(node) = link {
                 // SAFETY: 1 of `get`: linked, and we hold the lock.
                 let node_ref = unsafe { node.get() };
-                let head = self.head(node_ref.tag);
-                link = node_ref.next.replace(self.heads[head]);
-                self.heads[head] = Some(node);
+                link = node_ref.next.get();
+                self.link(node, node_ref.tag);
             }
         }
     }
@@ -304,7 +338,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let mut link = self.heads[self.head(tag)];
+        let mut link = self.head(tag);
         while let Some(node) = link {
             // SAFETY: 1 of `get`: linked, and we hold the lock.
             let node_ref = unsafe { node.get() };
@@ -325,15 +359,12 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         mode: L::Mode,
         since: Stamp,
     ) -> NodePtr<K, V, L> {
-        if self.len == self.heads.len() {
-            self.resize(2 * self.heads.len());
+        if self.is_full() {
+            self.resize(FEWEST.max(2 * self.many.len()));
         }
         let block = self.pop_block().unwrap_or_else(Block::new);
         let node = block.fill(Node::locked(tag, key, V::vacant(), mode, since));
-        let head = self.head(tag);
-        // SAFETY: 1 of `get`: it has our share.
-        unsafe { node.get() }.next.set(self.heads[head]);
-        self.heads[head] = Some(node);
+        self.link(node, tag);
         self.len += 1;
         node
     }
@@ -361,12 +392,12 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
 
     #[inline(always)]
     pub(super) fn unlink(&mut self, node: NodePtr<K, V, L>, node_ref: &Node<K, V, L>) {
-        let head = self.head(node_ref.tag);
         let next = node_ref.next.get();
-        if self.heads[head] == Some(node) {
-            self.heads[head] = next;
+        let head = self.head_mut(node_ref.tag);
+        if *head == Some(node) {
+            *head = next;
         } else {
-            let mut link = self.heads[head];
+            let mut link = *head;
             while let Some(before) = link {
                 // SAFETY: 1 of `get`: linked, and we hold the lock.
                 let before = unsafe { before.get() };
@@ -379,8 +410,9 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
             debug_assert!(link.is_some(), "a key is not in the chain of its tag");
         }
         self.len -= 1;
-        if self.heads.len() > FEWEST && self.len < self.heads.len() / SPARSE {
-            self.resize(FEWEST.max(self.heads.len() / (SPARSE / 2)));
+        let many = self.many.len();
+        if self.len < many / SPARSE {
+            self.resize(if many == FEWEST { 0 } else { FEWEST.max(many / (SPARSE / 2)) });
         }
     }
 }
@@ -391,7 +423,8 @@ impl<K, V, L> Drop for Shard<K, V, L> {
         #[cfg_attr(not(loom), expect(unused_mut, reason = "loom's access is no reference"))]
         let mut chains = self.chains.get_mut();
         while chains.pop_block().is_some() {}
-        for mut link in core::mem::take(&mut chains.heads) {
+        let few = core::mem::take(&mut chains.few);
+        for mut link in few.into_iter().chain(core::mem::take(&mut chains.many)) {
             while let Some(node) = link {
                 // SAFETY: the table is being dropped, so nobody has a share that can still be used.
                 let content = unsafe { node.as_ptr().read() };
@@ -400,8 +433,4 @@ impl<K, V, L> Drop for Shard<K, V, L> {
             }
         }
     }
-}
-
-fn empty<K, V, L>(chains: usize) -> Box<[Link<K, V, L>]> {
-    core::iter::repeat_n(None, chains).collect()
 }

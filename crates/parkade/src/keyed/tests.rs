@@ -53,7 +53,7 @@ fn a_table_grows_with_its_keys_and_shrinks_with_them() {
     let table = Mutexes::<u64>::new();
     let shards = table.shards().len();
     let empty = memory(&table);
-    assert_eq!(empty, (8 * shards, 0));
+    assert_eq!(empty, (2 * shards, 0));
     let keys = 20_000;
     for _ in 0..3 {
         let nodes: Vec<_> = (0..keys).map(|key| enter(&table, key)).collect();
