@@ -41,7 +41,7 @@ use crate::rwlock::{Held, Sharing};
 use core::borrow::Borrow;
 use parkade_core::Moment;
 
-/// How many shards a table has for each processor. Guess: two threads meet at one of them every eighth time.
+/// How many shards a table has for each processor. Guess: with 4 as many threads as processors met too often.
 const SHARDS_PER_PROCESSOR: usize = if cfg!(loom) { 1 } else { 8 };
 const FEWEST_SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
 /// So that a tag has bits left for chains.
@@ -154,8 +154,8 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         }
         home.heat_up();
         node_ref.add_ref();
-        // Nobody waits for a shard that is held by somebody who waits; but to try is quick, and spares who
-        // passes a key on to himself the way by the share.
+        // One try does not wait, so it may be made with the shard locked; it spares a thread that comes back to a key
+        // for which others sleep the slow path.
         if node_ref.lock().try_acquire(mode) {
             node_ref.note_taken(mode, now);
             return Found::Entered(node);
