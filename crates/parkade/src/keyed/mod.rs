@@ -17,11 +17,13 @@
 #![cfg_attr(loom, allow(rustdoc::broken_intra_doc_links, reason = "no public face"))]
 
 mod cell;
+mod evict;
 #[cfg(not(loom))]
 mod hash;
 #[cfg(not(loom))]
 mod list;
 mod lock;
+mod lockmap;
 #[cfg(not(loom))]
 mod many;
 mod node;
@@ -29,6 +31,8 @@ mod node;
 mod retry;
 mod shard;
 mod table;
+mod unlinked;
+mod walk;
 
 #[cfg(not(loom))]
 mod face;
@@ -45,4 +49,4 @@ mod mutants;
 mod tests;
 
 #[cfg(not(loom))]
-pub use {hash::*, list::KeyInfo, mutex::*, retry::*, rwlock::*};
+pub use {hash::*, list::KeyInfo, lockmap::*, mutex::*, retry::*, rwlock::*};

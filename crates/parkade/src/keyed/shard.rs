@@ -13,6 +13,7 @@ use super::{
     cell::{Access, ExclusiveCell},
     lock::KeyLock,
     node::{Link, Node, NodePtr, Stamp},
+    unlinked::{Cursor, Unlinked},
 };
 use crate::RawMutex;
 use core::{
@@ -56,6 +57,11 @@ const MOST_FREE: usize = 16;
 
 /// For so many keys that are found free a shard remembers one that was not. Guess.
 const HOT: u8 = 16;
+/// Chains that an eviction looks through at a time: with a key in each, 128 keys are some microseconds. Guess.
+const SLICE: usize = 128;
+/// Chains that are swept for each key that gets a value. With 4 the whole shard is gone through while it grows by
+/// less than a third. Guess.
+const SWEPT: usize = 4;
 
 /// A shard. Two lines, because processors fetch lines in pairs.
 #[repr(align(128))]
@@ -152,12 +158,18 @@ impl<K, V, L> DerefMut for Locked<'_, K, V, L> {
 /// What was in a node that has left the table, and its memory unless that is kept: to be dropped after the lock.
 #[must_use]
 pub(super) struct Removed<K, V, L> {
-    _content: Node<K, V, L>,
-    _block: Option<Block<K, V, L>>,
+    pub(super) content: Node<K, V, L>,
+    pub(super) _block: Option<Block<K, V, L>>,
+}
+
+impl<K, V, L: KeyLock> Removed<K, V, L> {
+    pub(super) fn into_parts(self) -> (K, V) {
+        self.content.into_parts()
+    }
 }
 
 /// Memory for a node.
-struct Block<K, V, L>(NonNull<Node<K, V, L>>);
+pub(super) struct Block<K, V, L>(NonNull<Node<K, V, L>>);
 
 impl<K, V, L> Block<K, V, L> {
     const LAYOUT: Layout = Layout::new::<Node<K, V, L>>();
@@ -191,7 +203,7 @@ impl<K, V, L> Block<K, V, L> {
     }
 
     #[inline(always)]
-    fn of(node: NodePtr<K, V, L>) -> Block<K, V, L> {
+    pub(super) fn of(node: NodePtr<K, V, L>) -> Block<K, V, L> {
         // SAFETY: a node's address is never null.
         Block(unsafe { NonNull::new_unchecked(node.as_ptr()) })
     }
@@ -217,6 +229,10 @@ pub(super) struct Chains<K, V, L> {
     /// As many as a power of two.
     heads: Box<[Link<K, V, L>]>,
     len: usize,
+    /// Who goes through them: they do not become fewer meanwhile.
+    walkers: u32,
+    /// The chain that `sweep` looks at next.
+    hand: usize,
     /// Blocks without a node, `free_len` of them.
     free: Option<Block<K, V, L>>,
     free_len: usize,
@@ -224,7 +240,7 @@ pub(super) struct Chains<K, V, L> {
 
 impl<K, V, L> Chains<K, V, L> {
     fn new() -> Chains<K, V, L> {
-        Chains { heads: empty(FEWEST), len: 0, free: None, free_len: 0 }
+        Chains { heads: empty(FEWEST), len: 0, walkers: 0, hand: 0, free: None, free_len: 0 }
     }
 
     /// How many keys there are.
@@ -350,7 +366,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         self.unlink(node, node_ref);
         // SAFETY: nobody has a share and it is not linked, so nobody will read it again.
         let content = unsafe { node.as_ptr().read() };
-        Some(Removed { _content: content, _block: self.push_block(Block::of(node)) })
+        Some(Removed { content, _block: self.push_block(Block::of(node)) })
     }
 
     #[inline(always)]
@@ -373,26 +389,148 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
             debug_assert!(link.is_some(), "a key is not in the chain of its tag");
         }
         self.len -= 1;
-        if self.heads.len() > FEWEST && self.len < self.heads.len() / SPARSE {
+        self.shrink();
+    }
+
+    /// Gives up chains if there are many for so few keys.
+    #[inline(always)]
+    fn shrink(&mut self) {
+        while self.heads.len() > FEWEST && self.len < self.heads.len() / SPARSE && self.walkers == 0
+        {
             self.resize(self.heads.len() / (SPARSE / 2));
         }
+    }
+
+    /// Takes out of a chain what nobody has a share in and `gone` wants.
+    fn evict(
+        &mut self,
+        head: usize,
+        gone: impl Fn(&Node<K, V, L>) -> bool,
+        unlinked: &mut Unlinked<K, V, L>,
+    ) {
+        let mut kept: Link<K, V, L> = None;
+        let mut link = self.heads[head];
+        while let Some(node) = link {
+            // SAFETY: 1 of `get`: linked, and we hold the lock.
+            let node_ref = unsafe { node.get() };
+            link = node_ref.next.get();
+            if node_ref.refs() > 0 || !gone(node_ref) {
+                kept = Some(node);
+                continue;
+            }
+            match kept {
+                None => self.heads[head] = link,
+                // SAFETY: as above.
+                Some(before) => unsafe { before.get() }.next.set(link),
+            }
+            self.len -= 1;
+            // SAFETY: 1: it was linked here only, and nobody has a share, so nobody knows it.
+            unsafe { unlinked.push(node) };
+        }
+    }
+
+    /// Evicts from some chains, from `at` on; where to go on.
+    pub(super) fn evict_from(
+        &mut self,
+        at: Cursor,
+        gone: impl Fn(&Node<K, V, L>) -> bool,
+        unlinked: &mut Unlinked<K, V, L>,
+    ) -> Option<Cursor> {
+        let mut at = Some(at);
+        for _ in 0..SLICE {
+            let Some(cursor) = at else { break };
+            self.evict(cursor.head(self.heads.len()), &gone, unlinked);
+            at = cursor.next(self.heads.len());
+        }
+        self.shrink();
+        at
+    }
+
+    /// Evicts from the chains whose turn it is.
+    pub(super) fn sweep(
+        &mut self,
+        gone: impl Fn(&Node<K, V, L>) -> bool,
+        unlinked: &mut Unlinked<K, V, L>,
+    ) {
+        for _ in 0..SWEPT {
+            self.hand = (self.hand + 1) & (self.heads.len() - 1);
+            self.evict(self.hand, &gone, unlinked);
+        }
+        self.shrink();
+    }
+
+    pub(super) fn begin_walk(&mut self) {
+        self.walkers += 1;
+    }
+
+    pub(super) fn end_walk(&mut self) {
+        self.walkers -= 1;
+        self.shrink();
+    }
+
+    /// Takes a share in each key of the first chain, from `at` on, that has any. Where to go on; and how many there
+    /// are, if that is more than `pinned` has room for. For who has begun a walk.
+    pub(super) fn pin_from(
+        &self,
+        at: Cursor,
+        pinned: &mut Vec<NodePtr<K, V, L>>,
+    ) -> Result<Option<Cursor>, usize> {
+        let mut at = Some(at);
+        while let Some(cursor) = at
+            && pinned.is_empty()
+        {
+            let chain = || {
+                core::iter::successors(self.heads[cursor.head(self.heads.len())], |node| {
+                    // SAFETY: 1 of `get`: linked, and we hold the lock.
+                    unsafe { node.get() }.next.get()
+                })
+            };
+            let many = chain().count();
+            if many > pinned.capacity() {
+                return Err(many);
+            }
+            for node in chain() {
+                // SAFETY: as above.
+                let node_ref = unsafe { node.get() };
+                if node_ref.refs() == 0 {
+                    // SAFETY: 1: linked, without a share, and we hold the lock.
+                    unsafe { node.share_idle() };
+                } else {
+                    node_ref.add_ref();
+                }
+                pinned.push(node);
+            }
+            at = cursor.next(self.heads.len());
+        }
+        Ok(at)
+    }
+}
+
+impl<K, V, L> Shard<K, V, L> {
+    /// All nodes, also those whose guards were forgotten.
+    pub(super) fn take_all(&mut self, unlinked: &mut Unlinked<K, V, L>) {
+        #[cfg_attr(not(loom), expect(unused_mut, reason = "loom's access is no reference"))]
+        let mut chains = self.chains.get_mut();
+        for head in &mut chains.heads {
+            let mut link = head.take();
+            while let Some(node) = link {
+                // SAFETY: 1 of `get`: it was linked, and nobody else has the shard.
+                link = unsafe { node.get() }.next.get();
+                // SAFETY: 1: it is linked no more, and nobody has a share that can still be used.
+                unsafe { unlinked.push(node) };
+            }
+        }
+        chains.len = 0;
     }
 }
 
 impl<K, V, L> Drop for Shard<K, V, L> {
-    /// Also those whose guards were forgotten.
     fn drop(&mut self) {
+        let mut all = Unlinked::new();
+        self.take_all(&mut all);
         #[cfg_attr(not(loom), expect(unused_mut, reason = "loom's access is no reference"))]
         let mut chains = self.chains.get_mut();
         while chains.pop_block().is_some() {}
-        for mut link in core::mem::take(&mut chains.heads) {
-            while let Some(node) = link {
-                // SAFETY: the table is being dropped, so nobody has a share that can still be used.
-                let content = unsafe { node.as_ptr().read() };
-                link = content.next.get();
-                drop(Block::of(node));
-            }
-        }
     }
 }
 
