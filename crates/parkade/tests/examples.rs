@@ -55,6 +55,7 @@ fn every_example_prints_what_it_promises() {
         "config_reload",
         "fine_grained",
         "session_cache",
+        "session_store",
         "shared_counter",
         "timeout_telemetry",
         "try_lock",

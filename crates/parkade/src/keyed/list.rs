@@ -1,11 +1,6 @@
 //! Who holds what, and who waits for it.
 
-use super::{
-    lock::KeyLock,
-    node::Node,
-    shard::{Payload, Shard},
-    table::Table,
-};
+use super::{lock::KeyLock, node::Node, shard::Payload, table::Table};
 use core::time::Duration;
 use parkade_core::Moment;
 
@@ -53,14 +48,6 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
     /// How many keys are in the table.
     pub(crate) fn len(&self) -> usize {
         self.shards().iter().map(|shard| shard.lock().len()).sum()
-    }
-}
-
-impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
-    /// How many keys are as `wanted` says, under the lock of each one's shard.
-    pub(crate) fn count(&self, wanted: impl Fn(&Node<K, V, L>) -> bool) -> usize {
-        let of = |shard: &Shard<K, V, L>| shard.lock().nodes().filter(|node| wanted(node)).count();
-        self.shards().iter().map(of).sum()
     }
 }
 

@@ -470,6 +470,12 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         drop(removed);
     }
 
+    /// How many keys are as `wanted` says, which runs under the lock of each one's shard.
+    pub(crate) fn count(&self, wanted: impl Fn(&Node<K, V, L>) -> bool) -> usize {
+        let of = |shard: &Shard<K, V, L>| shard.lock().nodes().filter(|node| wanted(node)).count();
+        self.shards.iter().map(of).sum()
+    }
+
     /// What `look` finds of a key, under its shard's lock; `None` if the key is not in the table.
     pub(crate) fn peek<Q, R>(
         &self,

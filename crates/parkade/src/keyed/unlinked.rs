@@ -15,7 +15,7 @@ pub(super) struct Unlinked<K, V, L> {
 // SAFETY: it owns keys and values.
 unsafe impl<K: Send, V: Send, L: Send> Send for Unlinked<K, V, L> {}
 // SAFETY: through a shared reference there is nothing but the number.
-unsafe impl<K: Sync, V: Sync, L: Sync> Sync for Unlinked<K, V, L> {}
+unsafe impl<K, V, L> Sync for Unlinked<K, V, L> {}
 
 impl<K, V, L> Unlinked<K, V, L> {
     pub(super) fn new() -> Unlinked<K, V, L> {

@@ -2,11 +2,7 @@
 //! such a mistake in the real one: `cargo xtask weaken` runs them.
 
 use super::model::{Held1, KEY, Shared, spawn};
-use crate::{
-    keyed::lock::Alone,
-    model::{Policy, explore},
-    rwlock::Held,
-};
+use crate::model::{Policy, explore};
 
 /// Looks the key up and asks whether anybody has a share; takes its own later, in a step of its own.
 fn look_and_then_enter(shared: &Shared) -> Option<Held1> {
