@@ -83,7 +83,7 @@ fn memory_returns() {
             map.insert(key, [key; 8]);
         });
         let full = BYTES.get();
-        map.evict_idle(Duration::ZERO);
+        assert_eq!((map.evict_idle(Duration::ZERO), map.len()), (keys as usize, 0));
         (full, BYTES.get())
     };
     let map = LockMap::new();

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | work on a key alone | [`KeyedMutex::lock`] |
 //! | read it with others, or write it | [`KeyedRwLock::read`], [`write`](KeyedRwLock::write) |
+//! | keep a value for each key, behind its lock | [`LockMap`]; `examples/session_store.rs` |
 //! | not wait, or not for long | `try_`..., `try_`...`_for`, `try_`...`_until` |
 //! | keep the guard in a struct, with no lifetime | ..`_owned`, on an `Arc` of the map |
 //! | have several keys at a time | ..`_many`: in ascending order, all or none |

@@ -59,8 +59,8 @@ const MOST_FREE: usize = 16;
 const HOT: u8 = 16;
 /// Chains that an eviction looks through at a time: with a key in each, 128 keys are some microseconds. Guess.
 const SLICE: usize = 128;
-/// Chains that are swept for each key that gets a value. With 4 the whole shard is gone through while it grows by
-/// less than a third. Guess.
+/// Chains that are swept for each key that gets a value. A shard has two for each key after it has grown, so with 4
+/// it is gone through while it grows by half. Guess.
 const SWEPT: usize = 4;
 
 /// A shard. Two lines, because processors fetch lines in pairs.

@@ -57,6 +57,23 @@ impl<K, V, S> MapRef<K, V> for Arc<LockMap<K, V, S>> {
 /// assert_eq!(stock.lock("apples").remove(), Some(7));
 /// assert!(stock.is_empty());
 /// ```
+///
+/// A guard stays on its thread unless the feature `send_guard` is on:
+///
+/// ```compile_fail,E0277
+/// # #[cfg(feature = "send_guard")] compile_error!("E0277 does not apply");
+/// fn needs_send<T: Send>(_: T) {}
+/// let map = parkade::keyed::LockMap::<u32, u32>::new();
+/// needs_send(map.lock(&1));
+/// ```
+///
+/// A reference to it is one to the value:
+///
+/// ```compile_fail,E0277
+/// fn needs_sync<T: Sync>(_: T) {}
+/// let map = parkade::keyed::LockMap::<u32, std::cell::Cell<u32>>::new();
+/// needs_sync(map.lock(&1));
+/// ```
 #[must_use = "if unused the key is unlocked at once"]
 pub struct Entry<K, V, M: MapRef<K, V>> {
     map: M,

@@ -78,6 +78,26 @@ use std::{hash::RandomState, sync::Arc};
 /// For values that are mostly read: readers of one key exclude each other here. For sections of some nanoseconds,
 /// or where all keys are wanted at once, a [`Mutex`](crate::Mutex) around a `HashMap` is less work. For no
 /// values at all, [`KeyedMutex`](crate::keyed::KeyedMutex).
+///
+/// # Threads
+///
+/// A map is shared if its values are `Send`; they need not be `Sync`, since one thread at a time has each. Keys are
+/// compared by all threads, so they are both.
+///
+/// ```
+/// fn needs_sync<T: Sync>(_: T) {}
+/// needs_sync(parkade::keyed::LockMap::<u32, std::cell::Cell<u32>>::new());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn needs_sync<T: Sync>(_: T) {}
+/// needs_sync(parkade::keyed::LockMap::<u32, std::rc::Rc<u32>>::new());
+/// ```
+///
+/// ```compile_fail,E0277
+/// fn needs_sync<T: Sync>(_: T) {}
+/// needs_sync(parkade::keyed::LockMap::<std::cell::Cell<u32>, u32>::new());
+/// ```
 pub struct LockMap<K, V, S = RandomState> {
     pub(super) store: Store<K, V>,
     hasher: S,
@@ -104,9 +124,9 @@ impl<K, V> LockMap<K, V> {
     ///
     /// Whoever unlocks a key that has come to have a value then looks at four chains of the shard, on average at no
     /// more than as many keys, and evicts which of them were unlocked `limit` ago and are not held or waited for.
-    /// So a shard of n keys is gone through once while n / 3 keys come to it at most. That is
-    /// all: nothing happens in a map that does not grow, unless [`evict_idle`](Self::evict_idle) is called; and
-    /// values are dropped by whoever unlocks, when he has unlocked.
+    /// So a shard of n keys is gone through once while n / 2 keys come to it, or 2 n if it has had far more than
+    /// n. That is all: nothing happens in a map that does not grow, unless [`evict_idle`](Self::evict_idle) is
+    /// called; and values are dropped by whoever unlocks, when he has unlocked.
     ///
     /// Unlocking reads the clock in such a map (the kernel's coarse one, some nanoseconds), in others it does not. With
     /// [`Duration::MAX`], or anything above 48 days, nothing is evicted but by `evict_idle`, which then knows when keys
