@@ -37,8 +37,8 @@ enum Op {
     OrInsertWith(u64, u64),
     TryInsert(u64, Result<u64, u64>),
     Modify(u64, u64),
-    /// Insert, remove and insert again, or not, under one guard.
-    Juggle(u64, u64, bool),
+    /// Insert, remove, and insert something else or nothing, under one guard.
+    Juggle(u64, u64, Option<u64>),
     RemoveByGuard(u64),
     Many(u64, u64, u64),
     /// Keeps the numbers that are no multiples.
@@ -66,7 +66,7 @@ impl Op {
             62..69 => Op::OrInsertWith(key, value),
             69..74 => Op::TryInsert(key, if value < 500 { Ok(value) } else { Err(value) }),
             74..78 => Op::Modify(key, value),
-            78..83 => Op::Juggle(key, value, value < 500),
+            78..83 => Op::Juggle(key, value, (value < 500).then_some(value + 1)),
             83..88 => Op::RemoveByGuard(key),
             88..93 => Op::Many(key, other, value),
             93..95 => Op::AddToEach(value),
@@ -131,7 +131,7 @@ impl World {
                 drop(self.map.entry(key).and_modify(|value| value.0 ^= number));
                 self.model.entry(key).and_modify(|value| *value ^= number);
             }
-            Op::Juggle(key, number, stays) => self.juggle(key, number, stays),
+            Op::Juggle(key, number, last) => self.juggle(key, number, last),
             Op::RemoveByGuard(key) => {
                 let old = self.map.get(&key).map(LockMapGuard::remove);
                 assert_eq!(value(old), self.model.remove(&key));
@@ -180,16 +180,16 @@ impl World {
         assert_eq!(got, expected);
     }
 
-    fn juggle(&mut self, key: u64, number: u64, stays: bool) {
+    fn juggle(&mut self, key: u64, number: u64, last: Option<u64>) {
         let mut entry = self.map.lock(&key);
         let value = |value: Option<Value>| value.map(|value| value.0);
         assert_eq!(entry.value().map(|value| value.0), self.model.get(&key).copied());
         assert_eq!(value(entry.insert(self.make(number))), self.model.insert(key, number));
         assert_eq!(value(entry.remove()), self.model.remove(&key));
         assert!(entry.is_vacant() && self.map.contains_key(&key) == self.model.contains_key(&key));
-        if stays {
-            assert!(entry.insert(self.make(number + 1)).is_none());
-            self.model.insert(key, number + 1);
+        if let Some(number) = last {
+            assert!(entry.insert(self.make(number)).is_none());
+            self.model.insert(key, number);
         }
     }
 
