@@ -370,7 +370,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
     }
 
     #[inline(always)]
-    fn unlink(&mut self, node: NodePtr<K, V, L>, node_ref: &Node<K, V, L>) {
+    pub(super) fn unlink(&mut self, node: NodePtr<K, V, L>, node_ref: &Node<K, V, L>) {
         let head = self.head(node_ref.tag);
         let next = node_ref.next.get();
         if self.heads[head] == Some(node) {
