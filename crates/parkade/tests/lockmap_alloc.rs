@@ -61,7 +61,7 @@ fn operate(map: &LockMap<u64, u64>) {
         assert!(map.try_get_for(&key, SOON).is_err());
         drop(held);
         map.insert(key, 3);
-        assert!(map.contains_key(&key) && map.len() > 0);
+        assert!(map.contains_key(&key) && !map.is_empty());
     }
 }
 
