@@ -254,6 +254,12 @@ impl<K, V, L> Chains<K, V, L> {
         self.heads.len()
     }
 
+    /// How many blocks it keeps.
+    #[cfg(test)]
+    pub(super) fn spare(&self) -> usize {
+        self.free_len
+    }
+
     #[inline(always)]
     fn head(&self, tag: u32) -> usize {
         tag as usize & (self.heads.len() - 1)
@@ -395,10 +401,19 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
     /// Gives up chains if there are many for so few keys.
     #[inline(always)]
     fn shrink(&mut self) {
-        while self.heads.len() > FEWEST && self.len < self.heads.len() / SPARSE && self.walkers == 0
-        {
-            self.resize(self.heads.len() / (SPARSE / 2));
+        if self.is_sparse(self.heads.len()) && self.walkers == 0 {
+            let mut chains = self.heads.len();
+            while self.is_sparse(chains) {
+                chains = FEWEST.max(chains / (SPARSE / 2));
+            }
+            self.resize(chains);
         }
+    }
+
+    /// Whether so many chains are many for so few keys.
+    #[inline(always)]
+    fn is_sparse(&self, chains: usize) -> bool {
+        chains > FEWEST && self.len < chains / SPARSE
     }
 
     /// Takes out of a chain what nobody has a share in and `gone` wants.
