@@ -119,7 +119,7 @@ fn waiting_allocates_nothing() {
         for round in 0..200 {
             let guard = map.lock(&7);
             let timed = map.try_lock_for(&8, Duration::from_micros(20));
-            if (round + index) % 4 == 0 {
+            if (round + index).is_multiple_of(4) {
                 thread::sleep(Duration::from_micros(50));
             }
             drop((guard, timed));
