@@ -20,6 +20,7 @@
 //! * timed out, panicked (the lock's own panics, or a re-entry that would deadlock): [`Share`], when it is dropped;
 //! * panicked in the user's `Hash`: before there is anything; in `Eq` or `to_owned`: no share was taken, and the shard's lock is released as the
 //!   panic passes;
+//! * walked by: [`Share`], too; those that a walk has not come to yet, [`Walk`](super::walk::Walk), when it is dropped;
 //! * leaked guard: nobody. The key stays locked and in the table until the table is dropped.
 //!
 //! # What memory may be gone
