@@ -57,6 +57,7 @@ fn every_example_prints_what_it_promises() {
         "fine_grained",
         "per_user_counter",
         "session_cache",
+        "session_store",
         "shared_counter",
         "timeout_telemetry",
         "transfer",

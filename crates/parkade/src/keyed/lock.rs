@@ -23,6 +23,9 @@ pub(crate) trait KeyLock {
     /// A lock that the caller holds.
     fn held(mode: Self::Mode) -> Self;
 
+    /// A lock that nobody holds.
+    fn free() -> Self;
+
     /// The address by which the parking table knows it.
     fn address(&self) -> usize;
 
@@ -54,6 +57,10 @@ impl KeyLock for RawMutex {
     #[inline(always)]
     fn held(_: Alone) -> RawMutex {
         RawMutex::new_held()
+    }
+
+    fn free() -> RawMutex {
+        RawMutex::new()
     }
 
     fn address(&self) -> usize {
@@ -96,6 +103,10 @@ impl KeyLock for Core {
     #[inline(always)]
     fn held(mode: Mode) -> Core {
         Core::new_held(mode)
+    }
+
+    fn free() -> Core {
+        Core::new()
     }
 
     fn address(&self) -> usize {

@@ -22,9 +22,7 @@ impl<'t, K, L: KeyLock> Many<'t, K, L> {
         keys: impl IntoIterator<Item = &'q Q>,
         mut enter: impl FnMut(&Q) -> Option<NodePtr<K, (), L>>,
     ) -> Option<Many<'t, K, L>> {
-        let mut keys: Vec<&Q> = keys.into_iter().collect();
-        keys.sort_unstable();
-        keys.dedup();
+        let keys = ascending(keys);
         let mut many = Many { table, nodes: Vec::with_capacity(keys.len()), mode };
         for key in keys {
             many.nodes.push(enter(key)?);
@@ -45,4 +43,12 @@ impl<K, L: KeyLock> Drop for Many<'_, K, L> {
             unsafe { self.table.leave(node, self.mode, Fairness::Barging) };
         }
     }
+}
+
+/// Each of `keys` once, in ascending order.
+pub(super) fn ascending<'q, Q: Ord + ?Sized>(keys: impl IntoIterator<Item = &'q Q>) -> Vec<&'q Q> {
+    let mut keys: Vec<&Q> = keys.into_iter().collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | work on a key alone | [`KeyedMutex::lock`] |
 //! | read it with others, or write it | [`KeyedRwLock::read`], [`write`](KeyedRwLock::write) |
+//! | keep a value for each key, behind its lock | [`LockMap`]; `examples/session_store.rs` |
 //! | not wait, or not for long | `try_`..., `try_`...`_for`, `try_`...`_until` |
 //! | keep the guard in a struct, with no lifetime | ..`_owned`, on an `Arc` of the map |
 //! | have several keys at a time | ..`_many`: in ascending order, all or none |
@@ -17,11 +18,13 @@
 #![cfg_attr(loom, allow(rustdoc::broken_intra_doc_links, reason = "no public face"))]
 
 mod cell;
+mod evict;
 #[cfg(not(loom))]
 mod hash;
 #[cfg(not(loom))]
 mod list;
 mod lock;
+mod lockmap;
 #[cfg(not(loom))]
 mod many;
 mod node;
@@ -29,6 +32,8 @@ mod node;
 mod retry;
 mod shard;
 mod table;
+mod unlinked;
+mod walk;
 
 #[cfg(not(loom))]
 mod face;
@@ -45,4 +50,4 @@ mod mutants;
 mod tests;
 
 #[cfg(not(loom))]
-pub use {hash::*, list::KeyInfo, mutex::*, retry::*, rwlock::*};
+pub use {hash::*, list::KeyInfo, lockmap::*, mutex::*, retry::*, rwlock::*};

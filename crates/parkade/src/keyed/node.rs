@@ -73,17 +73,45 @@ impl<K, V, L: KeyLock> NodePtr<K, V, L> {
     }
 }
 
+impl<K, V, L: KeyLock> NodePtr<K, V, L> {
+    /// A share in a key that is in the table for its value's sake, without taking it.
+    ///
+    /// # Safety
+    /// As of `lock_idle`.
+    pub(super) unsafe fn share_idle(self) {
+        // SAFETY: 1: nobody else reads or writes it.
+        let node = unsafe { &mut *self.0.as_ptr() };
+        node.lock = L::free();
+        node.refs = AtomicU32::new(1);
+        node.holder = AtomicU32::new(0);
+    }
+}
+
 /// A recent moment, in units of 2^20 ns. Ages are right up to 52 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp(u32);
 
 impl Stamp {
     const UNIT_LOG_NS: u32 = 20;
+    /// What is older than 48 days, by so many units, is taken for what is yet to come.
+    const OLDEST: u32 = 0xF000_0000;
 
     #[inline]
     pub(crate) fn now() -> Stamp {
         // Wraps, and so do ages.
         Stamp((Moment::recent().as_nanos() >> Self::UNIT_LOG_NS) as u32)
+    }
+
+    /// How much earlier than `now` it is, in units. It may have been read after `now` was, elsewhere.
+    pub(super) fn units_before(self, now: Stamp) -> u32 {
+        let units = now.0.wrapping_sub(self.0);
+        if units > Self::OLDEST { 0 } else { units }
+    }
+
+    /// As many units as make `age`, rounded up; `None` for more than a stamp can tell.
+    pub(super) fn units_of(age: Duration) -> Option<u32> {
+        let units = age.as_nanos().div_ceil(1 << Self::UNIT_LOG_NS);
+        u32::try_from(units).ok().filter(|units| *units <= Self::OLDEST)
     }
 
     fn age(self) -> Duration {
@@ -187,6 +215,21 @@ impl<K, V, L: KeyLock> Node<K, V, L> {
         }
     }
 
+    /// When it was taken, or, if nobody has it, what `set_since` has said.
+    pub(super) fn since(&self) -> Stamp {
+        Stamp(self.since.load(Relaxed))
+    }
+
+    /// By the holder.
+    pub(super) fn set_since(&self, since: Stamp) {
+        self.since.store(since.0, Relaxed);
+    }
+
+    /// What is left when the key has left the table.
+    pub(super) fn into_parts(self) -> (K, V) {
+        (self.key, self.value.into_inner())
+    }
+
     /// How many threads hold the key: a momentary answer.
     pub(crate) fn holders(&self) -> u32 {
         // Without shares the lock is a leftover.
@@ -200,7 +243,7 @@ impl<K, V, L: KeyLock> Node<K, V, L> {
 
     /// How long it has been held, if it is.
     pub(crate) fn held_for(&self) -> Duration {
-        Stamp(self.since.load(Relaxed)).age()
+        self.since().age()
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     cell::{Access, ExclusiveCell},
     lock::KeyLock,
     node::{Link, Node, NodePtr, Stamp},
+    unlinked::{Cursor, Unlinked},
 };
 use crate::RawMutex;
 use core::{
@@ -61,9 +62,14 @@ const MOST_FREE: usize = 16;
 
 /// For so many keys that are found free a shard remembers one that was not. Guess.
 const HOT: u8 = 16;
+/// Chains that an eviction looks through at a time: with a key in each, 128 keys are some microseconds. Guess.
+const SLICE: usize = 128;
+/// Chains that are swept for each key that gets a value. A shard has two for each key after it has grown, so with 4
+/// it is gone through while it grows by half. Guess.
+const SWEPT: usize = 4;
 
 /// A shard. Two lines, because processors fetch lines in pairs.
-#[repr(align(128))]
+#[repr(C, align(128))]
 pub(super) struct Shard<K, V, L> {
     lock: RawMutex,
     /// How lately threads have found a key of it taken. Access: changed under the lock; whoever waits for the
@@ -157,12 +163,18 @@ impl<K, V, L> DerefMut for Locked<'_, K, V, L> {
 /// What was in a node that has left the table, and its memory unless that is kept: to be dropped after the lock.
 #[must_use]
 pub(super) struct Removed<K, V, L> {
-    _content: Node<K, V, L>,
-    _block: Option<Block<K, V, L>>,
+    pub(super) content: Node<K, V, L>,
+    pub(super) _block: Option<Block<K, V, L>>,
+}
+
+impl<K, V, L: KeyLock> Removed<K, V, L> {
+    pub(super) fn into_parts(self) -> (K, V) {
+        self.content.into_parts()
+    }
 }
 
 /// Memory for a node.
-struct Block<K, V, L>(NonNull<Node<K, V, L>>);
+pub(super) struct Block<K, V, L>(NonNull<Node<K, V, L>>);
 
 impl<K, V, L> Block<K, V, L> {
     const LAYOUT: Layout = Layout::new::<Node<K, V, L>>();
@@ -196,7 +208,7 @@ impl<K, V, L> Block<K, V, L> {
     }
 
     #[inline(always)]
-    fn of(node: NodePtr<K, V, L>) -> Block<K, V, L> {
+    pub(super) fn of(node: NodePtr<K, V, L>) -> Block<K, V, L> {
         // SAFETY: a node's address is never null.
         Block(unsafe { NonNull::new_unchecked(node.as_ptr()) })
     }
@@ -217,7 +229,8 @@ impl<K, V, L> Drop for Block<K, V, L> {
     }
 }
 
-/// The keys of a shard.
+/// The keys of a shard. In this order, so that with the lock all that a key's way in and out needs is one line.
+#[repr(C)]
 pub(super) struct Chains<K, V, L> {
     /// The chains, unless there are many.
     few: [Link<K, V, L>; FEW],
@@ -227,11 +240,23 @@ pub(super) struct Chains<K, V, L> {
     /// Blocks without a node, `free_len` of them.
     free: Option<Block<K, V, L>>,
     free_len: usize,
+    /// Who goes through them: they do not become fewer meanwhile.
+    walkers: u32,
+    /// The chain that `sweep` looks at next.
+    hand: usize,
 }
 
 impl<K, V, L> Chains<K, V, L> {
     fn new() -> Chains<K, V, L> {
-        Chains { few: [None; FEW], many: Box::default(), len: 0, free: None, free_len: 0 }
+        Chains {
+            few: [None; FEW],
+            many: Box::default(),
+            len: 0,
+            free: None,
+            free_len: 0,
+            walkers: 0,
+            hand: 0,
+        }
     }
 
     /// How many keys there are.
@@ -263,8 +288,13 @@ impl<K, V, L> Chains<K, V, L> {
     }
 
     #[inline(always)]
+    fn heads_mut(&mut self) -> &mut [Link<K, V, L>] {
+        if self.many.is_empty() { &mut self.few } else { &mut self.many }
+    }
+
+    #[inline(always)]
     fn head_mut(&mut self, tag: u32) -> &mut Link<K, V, L> {
-        let heads: &mut [_] = if self.many.is_empty() { &mut self.few } else { &mut self.many };
+        let heads = self.heads_mut();
         let last = heads.len() - 1;
         &mut heads[tag as usize & last]
     }
@@ -387,7 +417,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         self.unlink(node, node_ref);
         // SAFETY: nobody has a share and it is not linked, so nobody will read it again.
         let content = unsafe { node.as_ptr().read() };
-        Some(Removed { _content: content, _block: self.push_block(Block::of(node)) })
+        Some(Removed { content, _block: self.push_block(Block::of(node)) })
     }
 
     #[inline(always)]
@@ -410,27 +440,156 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
             debug_assert!(link.is_some(), "a key is not in the chain of its tag");
         }
         self.len -= 1;
-        let many = self.many.len();
-        if self.len < many / SPARSE {
-            self.resize(if many == FEWEST { 0 } else { FEWEST.max(many / (SPARSE / 2)) });
+        self.shrink();
+    }
+
+    /// Gives up chains if there are many for so few keys.
+    #[inline(always)]
+    fn shrink(&mut self) {
+        if self.is_sparse(self.many.len()) && self.walkers == 0 {
+            let mut chains = self.many.len();
+            while self.is_sparse(chains) {
+                chains = if chains == FEWEST { 0 } else { FEWEST.max(chains / (SPARSE / 2)) };
+            }
+            self.resize(chains);
         }
+    }
+
+    /// Whether so many chains are many for so few keys.
+    #[inline(always)]
+    fn is_sparse(&self, chains: usize) -> bool {
+        self.len < chains / SPARSE
+    }
+
+    /// Takes out of a chain what nobody has a share in and `gone` wants.
+    fn evict(
+        &mut self,
+        head: usize,
+        gone: impl Fn(&Node<K, V, L>) -> bool,
+        unlinked: &mut Unlinked<K, V, L>,
+    ) {
+        let mut kept: Link<K, V, L> = None;
+        let mut link = self.heads()[head];
+        while let Some(node) = link {
+            // SAFETY: 1 of `get`: linked, and we hold the lock.
+            let node_ref = unsafe { node.get() };
+            link = node_ref.next.get();
+            if node_ref.refs() > 0 || !gone(node_ref) {
+                kept = Some(node);
+                continue;
+            }
+            match kept {
+                None => self.heads_mut()[head] = link,
+                // SAFETY: as above.
+                Some(before) => unsafe { before.get() }.next.set(link),
+            }
+            self.len -= 1;
+            // SAFETY: 1: it was linked here only, and nobody has a share, so nobody knows it.
+            unsafe { unlinked.push(node) };
+        }
+    }
+
+    /// Evicts from some chains, from `at` on; where to go on.
+    pub(super) fn evict_from(
+        &mut self,
+        at: Cursor,
+        gone: impl Fn(&Node<K, V, L>) -> bool,
+        unlinked: &mut Unlinked<K, V, L>,
+    ) -> Option<Cursor> {
+        let mut at = Some(at);
+        for _ in 0..SLICE {
+            let Some(cursor) = at else { break };
+            self.evict(cursor.head(self.heads().len()), &gone, unlinked);
+            at = cursor.next(self.heads().len());
+        }
+        self.shrink();
+        at
+    }
+
+    /// Evicts from the chains whose turn it is.
+    pub(super) fn sweep(
+        &mut self,
+        gone: impl Fn(&Node<K, V, L>) -> bool,
+        unlinked: &mut Unlinked<K, V, L>,
+    ) {
+        for _ in 0..SWEPT {
+            self.hand = (self.hand + 1) & (self.heads().len() - 1);
+            self.evict(self.hand, &gone, unlinked);
+        }
+        self.shrink();
+    }
+
+    pub(super) fn begin_walk(&mut self) {
+        self.walkers += 1;
+    }
+
+    pub(super) fn end_walk(&mut self) {
+        self.walkers -= 1;
+        self.shrink();
+    }
+
+    /// Takes a share in each key of the first chain, from `at` on, that has any. Where to go on; and how many there
+    /// are, if that is more than `pinned` has room for. For who has begun a walk.
+    pub(super) fn pin_from(
+        &self,
+        at: Cursor,
+        pinned: &mut Vec<NodePtr<K, V, L>>,
+    ) -> Result<Option<Cursor>, usize> {
+        let mut at = Some(at);
+        while let Some(cursor) = at
+            && pinned.is_empty()
+        {
+            let chain = || {
+                core::iter::successors(self.heads()[cursor.head(self.heads().len())], |node| {
+                    // SAFETY: 1 of `get`: linked, and we hold the lock.
+                    unsafe { node.get() }.next.get()
+                })
+            };
+            let many = chain().count();
+            if many > pinned.capacity() {
+                return Err(many);
+            }
+            for node in chain() {
+                // SAFETY: as above.
+                let node_ref = unsafe { node.get() };
+                if node_ref.refs() == 0 {
+                    // SAFETY: 1: linked, without a share, and we hold the lock.
+                    unsafe { node.share_idle() };
+                } else {
+                    node_ref.add_ref();
+                }
+                pinned.push(node);
+            }
+            at = cursor.next(self.heads().len());
+        }
+        Ok(at)
+    }
+}
+
+impl<K, V, L> Shard<K, V, L> {
+    /// All nodes, also those whose guards were forgotten.
+    pub(super) fn take_all(&mut self, unlinked: &mut Unlinked<K, V, L>) {
+        #[cfg_attr(not(loom), expect(unused_mut, reason = "loom's access is no reference"))]
+        let mut chains = self.chains.get_mut();
+        let few = core::mem::take(&mut chains.few);
+        for mut link in few.into_iter().chain(core::mem::take(&mut chains.many)) {
+            while let Some(node) = link {
+                // SAFETY: 1 of `get`: it was linked, and nobody else has the shard.
+                link = unsafe { node.get() }.next.get();
+                // SAFETY: 1: it is linked no more, and nobody has a share that can still be used.
+                unsafe { unlinked.push(node) };
+            }
+        }
+        chains.len = 0;
     }
 }
 
 impl<K, V, L> Drop for Shard<K, V, L> {
-    /// Also those whose guards were forgotten.
     fn drop(&mut self) {
+        let mut all = Unlinked::new();
+        self.take_all(&mut all);
         #[cfg_attr(not(loom), expect(unused_mut, reason = "loom's access is no reference"))]
         let mut chains = self.chains.get_mut();
         while chains.pop_block().is_some() {}
-        let few = core::mem::take(&mut chains.few);
-        for mut link in few.into_iter().chain(core::mem::take(&mut chains.many)) {
-            while let Some(node) = link {
-                // SAFETY: the table is being dropped, so nobody has a share that can still be used.
-                let content = unsafe { node.as_ptr().read() };
-                link = content.next.get();
-                drop(Block::of(node));
-            }
-        }
     }
 }

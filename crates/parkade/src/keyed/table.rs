@@ -20,6 +20,7 @@
 //! * timed out, panicked (the lock's own panics, or a re-entry that would deadlock): [`Share`], when it is dropped;
 //! * panicked in the user's `Hash`: before there is anything; in `Eq` or `to_owned`: no share was taken, and the shard's lock is released as the
 //!   panic passes;
+//! * walked by: [`Share`], too; those that a walk has not come to yet, [`Walk`](super::walk::Walk), when it is dropped;
 //! * leaked guard: nobody. The key stays locked and in the table until the table is dropped.
 //!
 //! # What memory may be gone
@@ -56,7 +57,7 @@ pub(crate) struct Table<K, V, L> {
 
 /// What a hash becomes: the first bits choose the shard, the last the chain, and all of them tell keys apart.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Tag(u32);
+pub(crate) struct Tag(pub(super) u32);
 
 impl Tag {
     /// Any hash will do, such as the number itself: each bit of it has a say in all bits of the tag.
@@ -68,6 +69,52 @@ impl Tag {
     }
 }
 
+/// A key that is looked for, and of which one is made if it is not there.
+pub(crate) trait Asked<K> {
+    /// By what it is looked for.
+    type Query: Eq + ?Sized;
+
+    fn query(&self) -> &Self::Query;
+
+    /// Runs under the shard's lock.
+    fn into_key(self) -> K;
+}
+
+impl<K: Borrow<Q>, Q: Eq + ToOwned<Owned = K> + ?Sized> Asked<K> for &Q {
+    type Query = Q;
+
+    #[inline(always)]
+    fn query(&self) -> &Q {
+        self
+    }
+
+    #[inline(always)]
+    fn into_key(self) -> K {
+        self.to_owned()
+    }
+}
+
+/// A key that the caller has no more use for.
+pub(crate) struct Given<K>(pub(crate) K);
+
+impl<K: Eq> Asked<K> for Given<K> {
+    type Query = K;
+
+    #[inline(always)]
+    fn query(&self) -> &K {
+        &self.0
+    }
+
+    #[inline(always)]
+    fn into_key(self) -> K {
+        self.0
+    }
+}
+
+/// The key was not free, or not in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NotFree;
+
 /// How a key was found.
 enum Found<'t, K, V: Payload, L: KeyLock> {
     /// It was free, and is the caller's now.
@@ -77,19 +124,25 @@ enum Found<'t, K, V: Payload, L: KeyLock> {
 }
 
 /// One thread's share in a key that it does not hold; given back when it is dropped.
-struct Share<'t, K, V: Payload, L: KeyLock> {
-    table: &'t Table<K, V, L>,
-    node: NodePtr<K, V, L>,
+pub(super) struct Share<'t, K, V: Payload, L: KeyLock> {
+    pub(super) table: &'t Table<K, V, L>,
+    pub(super) node: NodePtr<K, V, L>,
 }
 
 impl<K, V: Payload, L: KeyLock> Share<'_, K, V, L> {
-    fn node(&self) -> &Node<K, V, L> {
+    pub(super) fn node(&self) -> &Node<K, V, L> {
         // SAFETY: 1 of `get`: this is the share.
         unsafe { self.node.get() }
     }
 
+    /// Waits for the key.
+    pub(super) fn wait(&self, mode: L::Mode, held: Held) {
+        panic_if_own(self.node(), held);
+        self.node().lock().acquire(mode, held);
+    }
+
     /// The calling thread has the key now, and its share is that of a holder.
-    fn entered(self, mode: L::Mode) -> NodePtr<K, V, L> {
+    pub(super) fn entered(self, mode: L::Mode) -> NodePtr<K, V, L> {
         self.node().note_taken(mode, Stamp::now());
         let node = self.node;
         core::mem::forget(self);
@@ -117,13 +170,17 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
     }
 
     #[inline(always)]
-    fn shard(&self, tag: u32) -> &Shard<K, V, L> {
+    pub(super) fn shard(&self, tag: u32) -> &Shard<K, V, L> {
         &self.shards[(tag >> self.shift) as usize]
     }
 
     /// Every shard, for whoever lists keys.
     pub(super) fn shards(&self) -> &[Shard<K, V, L>] {
         &self.shards
+    }
+
+    pub(super) fn shards_mut(&mut self) -> &mut [Shard<K, V, L>] {
+        &mut self.shards
     }
 
     /// How many keys are in the table.
@@ -133,22 +190,53 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
 
     /// Looks the key up and takes a share in it, in one step.
     #[inline(always)]
-    fn find_or_insert<Q>(&self, Tag(tag): Tag, key: &Q, mode: L::Mode) -> Found<'_, K, V, L>
+    fn find_or_insert<A>(&self, Tag(tag): Tag, key: A, mode: L::Mode) -> Found<'_, K, V, L>
     where
-        K: Borrow<Q>,
-        Q: Eq + ToOwned<Owned = K> + ?Sized,
+        K: Borrow<A::Query>,
+        A: Asked<K>,
     {
         let now = Stamp::now();
         let home = self.shard(tag);
         let mut shard = home.lock();
-        let Some(node) = shard.find(tag, key) else {
+        let Some(node) = shard.find(tag, key.query()) else {
             home.cool_down();
-            return Found::Entered(shard.insert(tag, key.to_owned(), mode, now));
+            return Found::Entered(shard.insert(tag, key.into_key(), mode, now));
         };
-        // SAFETY: 1 of `get`: linked, and the shard is locked.
+        // SAFETY: 1: found in it, and it is locked.
+        unsafe { self.join(home, node, mode, now) }
+    }
+
+    /// The same, of a key that is there.
+    fn find<Q>(&self, Tag(tag): Tag, key: &Q, mode: L::Mode) -> Option<Found<'_, K, V, L>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let now = Stamp::now();
+        let home = self.shard(tag);
+        let shard = home.lock();
+        let node = shard.find(tag, key)?;
+        // SAFETY: 1: found in it, and it is locked.
+        Some(unsafe { self.join(home, node, mode, now) })
+    }
+
+    /// Takes a share, and the key if that is free.
+    ///
+    /// # Safety
+    /// 1. The node is linked in `home`, and the caller has its lock.
+    #[inline(always)]
+    unsafe fn join(
+        &self,
+        home: &Shard<K, V, L>,
+        node: NodePtr<K, V, L>,
+        mode: L::Mode,
+        now: Stamp,
+    ) -> Found<'_, K, V, L> {
+        // SAFETY: 1.
         let node_ref = unsafe { node.get() };
         if node_ref.refs() == 0 {
-            // SAFETY: 1: linked, without a share, and the shard is locked.
+            home.cool_down();
+            // SAFETY: 1, and nobody has a share.
             unsafe { node.lock_idle(mode, now) };
             return Found::Entered(node);
         }
@@ -163,12 +251,37 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         Found::Shared(Share { table: self, node })
     }
 
+    /// Takes the key and a share in it, or neither: a try leaves no trace, even for a moment.
+    ///
+    /// # Safety
+    /// 1. The node is linked, and the caller has its shard's lock.
+    #[inline(always)]
+    unsafe fn try_join(
+        node: NodePtr<K, V, L>,
+        mode: L::Mode,
+        now: Stamp,
+    ) -> Result<NodePtr<K, V, L>, NotFree> {
+        // SAFETY: 1.
+        let node_ref = unsafe { node.get() };
+        if node_ref.refs() == 0 {
+            // SAFETY: 1, and nobody has a share.
+            unsafe { node.lock_idle(mode, now) };
+        } else {
+            if !node_ref.lock().try_acquire(mode) {
+                return Err(NotFree);
+            }
+            node_ref.add_ref();
+            node_ref.note_taken(mode, now);
+        }
+        Ok(node)
+    }
+
     /// Locks a key, if need be by waiting for it.
     #[inline]
-    pub(crate) fn enter<Q>(&self, tag: Tag, key: &Q, mode: L::Mode, held: Held) -> NodePtr<K, V, L>
+    pub(crate) fn enter<A>(&self, tag: Tag, key: A, mode: L::Mode, held: Held) -> NodePtr<K, V, L>
     where
-        K: Borrow<Q>,
-        Q: Eq + ToOwned<Owned = K> + ?Sized,
+        K: Borrow<A::Query>,
+        A: Asked<K>,
     {
         let node = match self.find_or_insert(tag, key, mode) {
             Found::Entered(node) => node,
@@ -177,78 +290,133 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         Self::entered(node, mode, held)
     }
 
+    /// As `enter`, if the key is there.
+    pub(crate) fn enter_found<Q>(
+        &self,
+        tag: Tag,
+        key: &Q,
+        mode: L::Mode,
+        held: Held,
+    ) -> Option<NodePtr<K, V, L>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let node = match self.find(tag, key, mode)? {
+            Found::Entered(node) => node,
+            Found::Shared(share) => Self::wait(share, mode, held),
+        };
+        Some(Self::entered(node, mode, held))
+    }
+
     #[cold]
     fn wait(share: Share<'_, K, V, L>, mode: L::Mode, held: Held) -> NodePtr<K, V, L> {
-        panic_if_own(share.node(), held);
-        share.node().lock().acquire(mode, held);
+        share.wait(mode, held);
         share.entered(mode)
+    }
+
+    #[cold]
+    fn wait_until(
+        share: Share<'_, K, V, L>,
+        mode: L::Mode,
+        deadline: impl FnOnce() -> Moment,
+    ) -> Result<NodePtr<K, V, L>, NotFree> {
+        if share.node().lock().acquire_until(mode, deadline) {
+            Ok(share.entered(mode))
+        } else {
+            Err(NotFree)
+        }
     }
 
     /// As `enter`, but gives up at the deadline, which is computed if it is needed.
     #[inline]
-    pub(crate) fn enter_until<Q>(
+    pub(crate) fn enter_until<A>(
+        &self,
+        tag: Tag,
+        key: A,
+        mode: L::Mode,
+        deadline: impl FnOnce() -> Moment,
+        held: Held,
+    ) -> Option<NodePtr<K, V, L>>
+    where
+        K: Borrow<A::Query>,
+        A: Asked<K>,
+    {
+        let node = match self.find_or_insert(tag, key, mode) {
+            Found::Entered(node) => node,
+            Found::Shared(share) => Self::wait_until(share, mode, deadline).ok()?,
+        };
+        Some(Self::entered(node, mode, held))
+    }
+
+    /// As `enter_until`, if the key is there.
+    pub(crate) fn enter_found_until<Q>(
         &self,
         tag: Tag,
         key: &Q,
         mode: L::Mode,
         deadline: impl FnOnce() -> Moment,
         held: Held,
-    ) -> Option<NodePtr<K, V, L>>
+    ) -> Result<Option<NodePtr<K, V, L>>, NotFree>
     where
         K: Borrow<Q>,
-        Q: Eq + ToOwned<Owned = K> + ?Sized,
+        Q: Eq + ?Sized,
     {
-        let node = match self.find_or_insert(tag, key, mode) {
-            Found::Entered(node) => node,
-            Found::Shared(share) => {
-                if !share.node().lock().acquire_until(mode, deadline) {
-                    return None;
-                }
-                share.entered(mode)
-            }
+        let node = match self.find(tag, key, mode) {
+            None => return Ok(None),
+            Some(Found::Entered(node)) => node,
+            Some(Found::Shared(share)) => Self::wait_until(share, mode, deadline)?,
         };
-        Some(Self::entered(node, mode, held))
+        Ok(Some(Self::entered(node, mode, held)))
     }
 
     /// Locks a key if that is possible at once. Not by way of a share: a try leaves no trace, even for a moment.
     #[inline]
-    pub(crate) fn try_enter<Q>(
+    pub(crate) fn try_enter<A>(
         &self,
         Tag(tag): Tag,
-        key: &Q,
+        key: A,
         mode: L::Mode,
         held: Held,
     ) -> Option<NodePtr<K, V, L>>
     where
-        K: Borrow<Q>,
-        Q: Eq + ToOwned<Owned = K> + ?Sized,
+        K: Borrow<A::Query>,
+        A: Asked<K>,
     {
         let now = Stamp::now();
         let mut shard = self.shard(tag).lock();
-        let node = match shard.find(tag, key) {
-            None => shard.insert(tag, key.to_owned(), mode, now),
-            Some(node) => {
-                // SAFETY: 1 of `get`: linked, and the shard is locked.
-                let node_ref = unsafe { node.get() };
-                if node_ref.refs() == 0 {
-                    // SAFETY: 1: linked, without a share, and the shard is locked.
-                    unsafe { node.lock_idle(mode, now) };
-                } else {
-                    if !node_ref.lock().try_acquire(mode) {
-                        return None;
-                    }
-                    node_ref.add_ref();
-                    node_ref.note_taken(mode, now);
-                }
-                node
-            }
+        let node = match shard.find(tag, key.query()) {
+            None => shard.insert(tag, key.into_key(), mode, now),
+            // SAFETY: 1: found in it, and it is locked.
+            Some(node) => unsafe { Self::try_join(node, mode, now) }.ok()?,
         };
         drop(shard);
         Some(Self::entered(node, mode, held))
     }
 
+    /// As `try_enter`, if the key is there.
+    pub(crate) fn try_enter_found<Q>(
+        &self,
+        Tag(tag): Tag,
+        key: &Q,
+        mode: L::Mode,
+        held: Held,
+    ) -> Result<Option<NodePtr<K, V, L>>, NotFree>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let now = Stamp::now();
+        let shard = self.shard(tag).lock();
+        let Some(node) = shard.find(tag, key) else { return Ok(None) };
+        // SAFETY: 1: found in it, and it is locked.
+        let node = unsafe { Self::try_join(node, mode, now) }?;
+        drop(shard);
+        Ok(Some(Self::entered(node, mode, held)))
+    }
+
     #[inline(always)]
-    fn entered(node: NodePtr<K, V, L>, mode: L::Mode, held: Held) -> NodePtr<K, V, L> {
+    pub(super) fn entered(node: NodePtr<K, V, L>, mode: L::Mode, held: Held) -> NodePtr<K, V, L> {
         if cfg!(debug_assertions) {
             // SAFETY: 1 of `get`: the caller holds it.
             held.add(unsafe { node.get() }.lock().address(), L::sharing(mode));
@@ -306,6 +474,12 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         let removed = unsafe { shard.give_back(node) };
         drop(shard);
         drop(removed);
+    }
+
+    /// How many keys are as `wanted` says, which runs under the lock of each one's shard.
+    pub(crate) fn count(&self, wanted: impl Fn(&Node<K, V, L>) -> bool) -> usize {
+        let of = |shard: &Shard<K, V, L>| shard.lock().nodes().filter(|node| wanted(node)).count();
+        self.shards.iter().map(of).sum()
     }
 
     /// What `look` finds of a key, under its shard's lock; `None` if the key is not in the table.
