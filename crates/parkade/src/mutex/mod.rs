@@ -3,6 +3,7 @@
 mod edges;
 mod raw;
 mod state;
+mod when;
 
 #[cfg(all(test, loom))]
 mod model;
@@ -26,6 +27,8 @@ pub mod machine {
 
 #[cfg(not(loom))]
 crate::lock_api_face!(RawMutex, release_fair = release_fair);
+#[cfg(not(loom))]
+pub use when::face::{LockWhen, WaitUntil};
 
 /// A mutual exclusion primitive that is small, fast and bounded in how long anybody waits.
 ///
