@@ -145,7 +145,7 @@ fn model_when_fair() {
 #[test]
 fn model_when_two() {
     for policy in [Policy::Stays, Policy::Returns] {
-        explore_only(2, policy, || {
+        explore_only(1, policy, || {
             let tokens = Tokens::new();
             let waiters = [spawn(&tokens, take_one), spawn(&tokens, take_one)];
             tokens.put(2, RawMutex::release);
@@ -161,7 +161,7 @@ fn model_when_two() {
 #[test]
 fn model_when_contended() {
     for policy in [Policy::Returns, Policy::ClaimsAndReturns] {
-        explore_only(2, policy, || {
+        explore_only(1, policy, || {
             let tokens = Tokens::new();
             let waiter = spawn(&tokens, take_one);
             let other = spawn(&tokens, |tokens| tokens.shared.lock_touch_unlock());
@@ -212,7 +212,7 @@ pub(super) fn timeout_of_one(bound: usize, policy: Policy, limit: Limit) {
 #[test]
 fn model_when_timeout_of_one() {
     for limit in [UNTIL_TRUE, UNTIL_BOTH] {
-        timeout_of_one(2, Policy::Stays, limit);
+        timeout_of_one(1, Policy::Stays, limit);
     }
 }
 
@@ -229,7 +229,7 @@ pub(super) fn designated_gives_up(
     policy: Policy,
     lock: impl Fn(&Tokens) -> bool + Copy + Sync + Send + 'static,
 ) {
-    explore_only(2, policy, move || {
+    explore_only(1, policy, move || {
         let tokens = Tokens::new();
         tokens.raw().word().make_symmetric();
         let waiter = spawn(&tokens, take_one);
@@ -250,7 +250,7 @@ pub(super) fn designated_gives_up(
 /// comes later)
 #[test]
 fn model_when_stale() {
-    explore_only(2, Policy::Returns, || {
+    explore_only(1, Policy::Returns, || {
         let tokens = Tokens::new();
         let waiter = spawn(&tokens, take_one);
         let newcomer = spawn(&tokens, |tokens| {
@@ -309,7 +309,7 @@ fn model_when_in_turns() {
 /// covers: W1 (threads without a state of their own wait for the same: one answer counts for both)
 #[test]
 fn model_when_same_condition() {
-    explore_only(2, Policy::Stays, || {
+    explore_only(1, Policy::Stays, || {
         let tokens = Tokens::new();
         let take = |tokens: &Tokens| {
             let raw = tokens.raw();
