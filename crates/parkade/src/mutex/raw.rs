@@ -121,6 +121,15 @@ impl RawMutex {
         self.leave(&waiter)
     }
 
+    /// For models: a designated thread gives up; whether it has the lock after all.
+    #[cfg(all(test, loom))]
+    pub(super) fn give_up_designated(&self) -> bool {
+        let mut waiter = self.newcomer(None);
+        let _ = waiter.wait.queueing();
+        waiter.woken();
+        self.leave(&waiter)
+    }
+
     /// For models: a thread that gives up just after it announced itself.
     #[cfg(all(test, loom))]
     pub(crate) fn announce_and_leave(&self) {
@@ -423,7 +432,7 @@ impl RawMutex {
         }
     }
 
-    fn reserve_for_first(&self, conditions: Conditions) {
+    pub(super) fn reserve_for_first(&self, conditions: Conditions) {
         // Stable while we hold both the lock and the bucket lock: the designated thread clears
         // WAKING only when it acquires, or under the bucket lock.
         let awake = || self.word.queue().waking() && !forked();

@@ -5,7 +5,9 @@ use super::{Limit, Waited};
 use crate::{
     RawMutex,
     condvar::RawCondvar,
-    model::{Policy, Shared, explore, explore_only},
+    model::{Policy, Shared, explore},
+    mutex::state::Waking,
+    parked::Parked,
 };
 use loom::{
     cell::Cell,
@@ -20,6 +22,8 @@ pub(super) struct Tokens {
     pub(super) there: Cell<u32>,
     /// How many were taken.
     taken: AtomicU32,
+    /// How many threads have begun to wait for one.
+    waiting: AtomicU32,
     changed: RawCondvar,
 }
 
@@ -37,6 +41,7 @@ impl Tokens {
             shared: Shared::new(),
             there: Cell::new(0),
             taken: AtomicU32::new(0),
+            waiting: AtomicU32::new(0),
             changed: RawCondvar::new(),
         })
     }
@@ -47,6 +52,7 @@ impl Tokens {
 
     /// Waits for a token, holding the lock. The condition has a state of its own, which nobody may use afterwards.
     pub(super) fn wait(&self, limit: Limit) -> Waited {
+        self.waiting.fetch_add(1, Relaxed);
         let calls = Cell::new(0);
         let condition = |there: &Cell<u32>| {
             calls.set(calls.get() + 1);
@@ -81,6 +87,13 @@ impl Tokens {
         waited == Waited::True
     }
 
+    /// Lets so many threads begin to wait first, that what comes then need not pay for it in preemptions.
+    pub(super) fn let_wait(&self, threads: u32) {
+        while self.waiting.load(Relaxed) < threads || self.raw().is_locked() {
+            thread::yield_now();
+        }
+    }
+
     /// Puts tokens there and lets go with `release`.
     pub(super) fn put(&self, tokens: u32, release: impl FnOnce(&RawMutex)) {
         self.raw().acquire();
@@ -111,8 +124,12 @@ pub(super) fn take_one(tokens: &Tokens) {
 }
 
 /// A thread that waits for a token, and one that puts it there with `put`.
-pub(super) fn one_waiter(policy: Policy, put: impl Fn(&Tokens) + Sync + Send + 'static) {
-    explore(3, policy, move || {
+pub(super) fn one_waiter(
+    bound: usize,
+    policy: Policy,
+    put: impl Fn(&Tokens) + Sync + Send + 'static,
+) {
+    explore(bound, policy, move || {
         let tokens = Tokens::new();
         let waiter = spawn(&tokens, take_one);
         put(&tokens);
@@ -125,15 +142,15 @@ pub(super) fn one_waiter(policy: Policy, put: impl Fn(&Tokens) + Sync + Send + '
 #[test]
 fn model_when_true() {
     for policy in [Policy::Stays, Policy::Returns] {
-        one_waiter(policy, |tokens| tokens.put(1, RawMutex::release));
+        one_waiter(3, policy, |tokens| tokens.put(1, RawMutex::release));
     }
 }
 
 /// covers: W1 R3 M2 (who lets go fairly looks too; who steps aside does not lose it)
 #[test]
 fn model_when_fair() {
-    one_waiter(Policy::Returns, |tokens| tokens.put(1, RawMutex::release_fair));
-    one_waiter(Policy::Returns, |tokens| {
+    one_waiter(3, Policy::Returns, |tokens| tokens.put(1, RawMutex::release_fair));
+    one_waiter(3, Policy::Returns, |tokens| {
         tokens.put(1, |raw| {
             raw.yield_to_first();
             raw.release();
@@ -145,7 +162,7 @@ fn model_when_fair() {
 #[test]
 fn model_when_two() {
     for policy in [Policy::Stays, Policy::Returns] {
-        explore_only(1, policy, || {
+        explore(1, policy, || {
             let tokens = Tokens::new();
             let waiters = [spawn(&tokens, take_one), spawn(&tokens, take_one)];
             tokens.put(2, RawMutex::release);
@@ -161,7 +178,7 @@ fn model_when_two() {
 #[test]
 fn model_when_contended() {
     for policy in [Policy::Returns, Policy::ClaimsAndReturns] {
-        explore_only(1, policy, || {
+        explore(1, policy, || {
             let tokens = Tokens::new();
             let waiter = spawn(&tokens, take_one);
             let other = spawn(&tokens, |tokens| tokens.shared.lock_touch_unlock());
@@ -194,14 +211,19 @@ fn model_when_timeout() {
 }
 
 /// A thread whose time may be up at any time, and one that waits behind or before it. There are tokens for both.
-pub(super) fn timeout_of_one(bound: usize, policy: Policy, limit: Limit) {
-    explore_only(bound, policy, move || {
+pub(super) fn timeout_of_one(
+    limit: Limit,
+    asleep: u32,
+    release: impl Fn(&RawMutex) + Copy + Sync + Send + 'static,
+) {
+    explore(1, Policy::Stays, move || {
         let tokens = Tokens::new();
         let timed = spawn(&tokens, move |tokens| {
             tokens.take(limit);
         });
         let waiter = spawn(&tokens, take_one);
-        tokens.put(2, RawMutex::release);
+        tokens.let_wait(asleep);
+        tokens.put(2, release);
         timed.join().unwrap();
         waiter.join().unwrap();
         tokens.check(2);
@@ -212,34 +234,33 @@ pub(super) fn timeout_of_one(bound: usize, policy: Policy, limit: Limit) {
 #[test]
 fn model_when_timeout_of_one() {
     for limit in [UNTIL_TRUE, UNTIL_BOTH] {
-        timeout_of_one(1, Policy::Stays, limit);
+        for asleep in [0, 2] {
+            timeout_of_one(limit, asleep, RawMutex::release);
+        }
     }
 }
 
 /// covers: W1 P4 (a designated thread that has nothing to do with conditions gives up, and nobody else is in line)
 #[test]
 fn model_when_designated_gives_up() {
-    for policy in [Policy::Stays, Policy::Claims] {
-        designated_gives_up(policy, |tokens| tokens.raw().acquire_or_give_up_once_woken());
-    }
+    designated_gives_up(RawMutex::release);
 }
 
-/// A thread that is woken for the lock gives up, or not, as `lock` says, while another waits for a token.
-pub(super) fn designated_gives_up(
-    policy: Policy,
-    lock: impl Fn(&Tokens) -> bool + Copy + Sync + Send + 'static,
-) {
-    explore_only(1, policy, move || {
+/// A thread that was woken for the lock gives up, while who holds it makes true what another waits for.
+pub(super) fn designated_gives_up(release: impl Fn(&RawMutex) + Copy + Sync + Send + 'static) {
+    explore(3, Policy::Returns, move || {
         let tokens = Tokens::new();
-        tokens.raw().word().make_symmetric();
         let waiter = spawn(&tokens, take_one);
-        let quitter = spawn(&tokens, move |tokens| {
-            if lock(tokens) {
+        tokens.let_wait(1);
+        tokens.raw().acquire();
+        tokens.raw().word().publish(Parked::None, Waking::Set);
+        let quitter = spawn(&tokens, |tokens| {
+            if tokens.raw().give_up_designated() {
                 tokens.raw().release();
             }
         });
-        tokens.shared.lock_touch_unlock();
-        tokens.put(1, RawMutex::release);
+        tokens.there.set(1);
+        release(tokens.raw());
         waiter.join().unwrap();
         quitter.join().unwrap();
         tokens.check(1);
@@ -250,7 +271,7 @@ pub(super) fn designated_gives_up(
 /// comes later)
 #[test]
 fn model_when_stale() {
-    explore_only(1, Policy::Returns, || {
+    explore(1, Policy::Returns, || {
         let tokens = Tokens::new();
         let waiter = spawn(&tokens, take_one);
         let newcomer = spawn(&tokens, |tokens| {
@@ -275,7 +296,7 @@ fn model_when_stale() {
 #[test]
 fn model_when_condvar() {
     for policy in [Policy::Stays, Policy::Returns] {
-        one_waiter(policy, |tokens| {
+        one_waiter(2, policy, |tokens| {
             tokens.put(1, |raw| {
                 tokens.changed.wait(raw, UNTIL_BOTH.deadline());
                 raw.release();
@@ -309,7 +330,7 @@ fn model_when_in_turns() {
 /// covers: W1 (threads without a state of their own wait for the same: one answer counts for both)
 #[test]
 fn model_when_same_condition() {
-    explore_only(1, Policy::Stays, || {
+    explore(1, Policy::Stays, || {
         let tokens = Tokens::new();
         let take = |tokens: &Tokens| {
             let raw = tokens.raw();
