@@ -292,10 +292,12 @@ fn all_ways_to_let_go_look() {
             *guard = 1;
             Condvar::new().wait_for(&mut guard, MOMENT);
         },
-        |value| drop(MutexGuard::map(value.lock(), |value| {
-            *value = 1;
-            value
-        })),
+        |value| {
+            drop(MutexGuard::map(value.lock(), |value| {
+                *value = 1;
+                value
+            }))
+        },
     ];
     for way in ways {
         let value = Mutex::new(0);

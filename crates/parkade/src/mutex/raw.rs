@@ -485,9 +485,8 @@ impl RawMutex {
             DESIGNATED
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
-        let result = unsafe {
-            parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback)
-        };
+        let result =
+            unsafe { parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback) };
         if result.unparked_threads == 1 { Woken::First } else { Woken::Nobody }
     }
 }

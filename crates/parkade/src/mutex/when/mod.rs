@@ -287,11 +287,7 @@ impl RawMutex {
     }
 
     /// Goes through those who wait for a condition, and corrects the word.
-    fn take_conditions(
-        &self,
-        filter: impl FnMut(ParkToken) -> FilterOp,
-        then: impl FnOnce(),
-    ) {
+    fn take_conditions(&self, filter: impl FnMut(ParkToken) -> FilterOp, then: impl FnOnce()) {
         let callback = |result: UnparkResult| {
             self.word().publish_conditions(result.have_more_threads.into());
             then();

@@ -59,7 +59,8 @@ impl Tokens {
             there.get() > 0
         };
         // SAFETY: the caller holds the lock; loom checks it.
-        let waited = unsafe { self.raw().wait_for_condition(&raw const self.there, condition, limit) };
+        let waited =
+            unsafe { self.raw().wait_for_condition(&raw const self.there, condition, limit) };
         calls.set(0);
         waited
     }
@@ -244,12 +245,17 @@ fn model_when_timeout_of_one() {
 /// covers: W1 P4 (a designated thread that has nothing to do with conditions gives up, and nobody else is in line)
 #[test]
 fn model_when_designated_gives_up() {
-    designated_gives_up(RawMutex::release);
+    for policy in [Policy::Stays, Policy::Returns] {
+        designated_gives_up(policy, RawMutex::release);
+    }
 }
 
 /// A thread that was woken for the lock gives up, while who holds it makes true what another waits for.
-pub(super) fn designated_gives_up(release: impl Fn(&RawMutex) + Copy + Sync + Send + 'static) {
-    explore(2, Policy::Returns, move || {
+pub(super) fn designated_gives_up(
+    policy: Policy,
+    release: impl Fn(&RawMutex) + Copy + Sync + Send + 'static,
+) {
+    explore(2, policy, move || {
         let tokens = Tokens::new();
         let waiter = spawn(&tokens, take_one);
         tokens.let_wait(1);
@@ -318,7 +324,11 @@ fn model_when_in_turns() {
         tokens.put(1, |raw| {
             // SAFETY: the lock is held; loom checks it.
             let waited = unsafe {
-                raw.wait_for_condition(&raw const tokens.there, |there| there.get() == 2, Limit::Never)
+                raw.wait_for_condition(
+                    &raw const tokens.there,
+                    |there| there.get() == 2,
+                    Limit::Never,
+                )
             };
             assert_eq!(waited, Waited::True);
             raw.release();
@@ -338,7 +348,11 @@ fn model_when_same_condition() {
             raw.acquire();
             // SAFETY: the lock is held; loom checks it.
             let waited = unsafe {
-                raw.wait_for_condition(&raw const tokens.there, |there| there.get() > 0, Limit::Never)
+                raw.wait_for_condition(
+                    &raw const tokens.there,
+                    |there| there.get() > 0,
+                    Limit::Never,
+                )
             };
             assert_eq!(waited, Waited::True);
             raw.release();

@@ -52,7 +52,7 @@ fn rely_on_one_in_line() {
 #[test]
 #[ignore = "has to fail"]
 fn rely_on_a_designated_thread() {
-    designated_gives_up(|raw| {
+    designated_gives_up(Policy::Stays, |raw| {
         release_believing(raw, Conditions::NotLookedAt, Conditions::AllFalse);
     });
 }
@@ -110,10 +110,15 @@ fn leave_while_pinned() {
             raw.acquire();
             let conditions = raw.about_to_wait();
             let deadline = Some(Moment::NEVER);
-            wait_with(tokens, deadline, || raw.release_looked(conditions), |_, departure| {
-                raw.word().publish_conditions(departure.have_more_threads.into());
-                Departed::Free
-            });
+            wait_with(
+                tokens,
+                deadline,
+                || raw.release_looked(conditions),
+                |_, departure| {
+                    raw.word().publish_conditions(departure.have_more_threads.into());
+                    Departed::Free
+                },
+            );
         });
         tokens.put(1, RawMutex::release);
         waiter.join().unwrap();
@@ -129,10 +134,15 @@ fn clear_for_all() {
         tokens.raw().acquire();
         let waiter = spawn(&tokens, take_one);
         let raw = tokens.raw();
-        wait_with(&tokens, Some(Moment::NEVER), || raw.release(), |ticket, _| {
-            raw.word().publish_conditions(Parked::None);
-            ticket.leave()
-        });
+        wait_with(
+            &tokens,
+            Some(Moment::NEVER),
+            || raw.release(),
+            |ticket, _| {
+                raw.word().publish_conditions(Parked::None);
+                ticket.leave()
+            },
+        );
         tokens.put(1, RawMutex::release);
         waiter.join().unwrap();
     });

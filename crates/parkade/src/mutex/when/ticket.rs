@@ -1,6 +1,10 @@
 //! What waiting threads show to those who look at their conditions.
 
-use core::{cell::UnsafeCell, marker::PhantomData, ptr::{self, NonNull}};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ptr::{self, NonNull},
+};
 use parkade_core::{DEFAULT_UNPARK_TOKEN, ParkRequest, ParkToken, shim::Cell};
 
 /// A condition, and what it is about.
@@ -57,6 +61,9 @@ pub(super) enum Departed {
     InUse,
 }
 
+/// A pinned ticket; it is alive.
+type Link = Option<NonNull<Ticket<'static>>>;
+
 /// A waiting thread's place in the hands of those who look at its condition.
 pub(super) struct Ticket<'a> {
     call: Call,
@@ -67,7 +74,7 @@ pub(super) struct Ticket<'a> {
     /// own address; by its owner also before it has parked and after it was unparked or is done.
     state: Cell<State>,
     /// The next in the chain. Access: by who has pinned it.
-    next: Cell<Option<NonNull<Ticket<'a>>>>,
+    next: Cell<Link>,
     borrowed: PhantomData<&'a ()>,
 }
 
@@ -126,7 +133,9 @@ impl<'a> Ticket<'a> {
     pub(super) fn wait_until_done(&self) {
         let pending = || self.state.get() != State::Done;
         // SAFETY: the key is our own address; the callbacks touch nothing else.
-        let _ = unsafe { parkade_core::park_with(ParkRequest::new(self.key()), pending, || {}, |_| {}) };
+        let _ = unsafe {
+            parkade_core::park_with(ParkRequest::new(self.key()), pending, || {}, |_| {})
+        };
     }
 
     /// Its owner goes on; not a word of this to be read any more.
@@ -163,27 +172,29 @@ fn caught(call: impl FnOnce() -> bool) -> bool {
 
 /// Pinned tickets, in the order of their queue.
 pub(super) struct Chain<'a> {
-    first: Option<NonNull<Ticket<'a>>>,
-    last: Option<NonNull<Ticket<'a>>>,
+    first: Link,
+    last: Link,
+    pinned: PhantomData<&'a ()>,
 }
 
 impl<'a> Chain<'a> {
     pub(super) fn new() -> Chain<'a> {
-        Chain { first: None, last: None }
+        Chain { first: None, last: None, pinned: PhantomData }
     }
 
-    fn append(&mut self, ticket: &'a Ticket<'a>) {
+    fn append(&mut self, ticket: &Ticket<'_>) {
         ticket.next.set(None);
+        let link = Some(NonNull::from(ticket).cast());
         match self.last {
             // SAFETY: whoever is in a chain is pinned, so alive.
-            Some(last) => unsafe { last.as_ref() }.next.set(Some(NonNull::from(ticket))),
-            None => self.first = Some(NonNull::from(ticket)),
+            Some(last) => unsafe { last.as_ref() }.next.set(link),
+            None => self.first = link,
         }
-        self.last = Some(NonNull::from(ticket));
+        self.last = link;
     }
 
     /// Pins a ticket of a queue whose bucket lock the caller holds.
-    pub(super) fn pin(&mut self, ticket: &'a Ticket<'a>) {
+    pub(super) fn pin(&mut self, ticket: &'a Ticket<'_>) {
         debug_assert_eq!(ticket.state.get(), State::Idle, "two holders look at once");
         ticket.state.set(State::Pinned);
         self.append(ticket);
@@ -194,7 +205,7 @@ impl<'a> Chain<'a> {
         let mut next = self.first;
         core::iter::from_fn(move || {
             // SAFETY: it is pinned, so alive.
-            let ticket = unsafe { next?.as_ref() };
+            let ticket: &'a Ticket<'a> = unsafe { next?.cast().as_ref() };
             next = ticket.next.get();
             Some(ticket)
         })
