@@ -8,6 +8,8 @@
 //!
 //! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
 //!
+//! [`prelude`] adds to `Mutex` what waits for a condition with no condition variable: `lock_when` and `wait_until`.
+//!
 //! ```
 //! use parkade::Mutex;
 //!
