@@ -62,7 +62,8 @@
 //! Tickets and conditions are on the stacks of those who wait. Who has pinned them uses them with no bucket lock
 //! held, so a pinned thread that times out leaves the queue, marks its ticket *abandoned*, and waits until that is *done*. It
 //! waits for conditions to be called, never for the lock. A thread that is moved is unpinned in the same step. Nobody else
-//! takes a pinned thread off the queue: only holders move them, and who calls the first leaves a pinned one to the holder.
+//! takes a pinned thread off the queue: holders move them, one at a time, and who calls the first does so while nobody holds the
+//! lock.
 
 #[cfg(not(loom))]
 pub(super) mod face;
@@ -309,30 +310,30 @@ impl RawMutex {
             moving.next(self)
         };
         let mut abandoned = Chain::new();
-        let moved = self.move_conditions(&moving, filter, || abandoned = chain.unpin());
-        abandoned.let_go();
-        moved
-    }
-
-    /// Moves to the lock's queue whom `filter` picks; `then` runs under both bucket locks, if there was anybody.
-    fn move_conditions<'a>(
-        &'a self,
-        moving: &Moving<'a>,
-        filter: impl FnMut(ParkToken) -> RequeueFilterOp,
-        then: impl FnOnce(),
-    ) -> bool {
-        let callback = |result: UnparkResult| {
-            self.word().publish_conditions(result.have_more_threads.into());
+        self.move_conditions(filter, |result| {
             moving.done(result);
             if moving.met_any() {
-                then();
+                abandoned = chain.unpin();
             }
+        });
+        abandoned.let_go();
+        moving.met_any()
+    }
+
+    /// Moves to the lock's queue, or wakes, whom `filter` picks, and corrects the word; `then` runs under both bucket locks.
+    fn move_conditions(
+        &self,
+        filter: impl FnMut(ParkToken) -> RequeueFilterOp,
+        then: impl FnOnce(UnparkResult),
+    ) {
+        let callback = |result: UnparkResult| {
+            self.word().publish_conditions(result.have_more_threads.into());
+            then(result);
             DEFAULT_UNPARK_TOKEN
         };
         let (from, to) = (self.conditions_key(), self.key());
         // SAFETY: the keys are the addresses of our two bytes; the callbacks touch the word and tickets.
         unsafe { parkade_core::unpark_requeue_filter(from, to, filter, callback) };
-        moving.met_any()
     }
 
     /// For who has let go of the lock and has woken nobody: if conditions may be true that nobody will look at, makes
@@ -348,28 +349,21 @@ impl RawMutex {
 
     #[cold]
     fn call_first(&self) {
-        let called = Cell::new(false);
         let mut first = true;
         let filter = |token| {
+            if !core::mem::take(&mut first) || !may_wake(self.word()) || self.is_locked() {
+                return RequeueFilterOp::Stop;
+            }
             // SAFETY: the filter runs under the bucket lock, for those who are queued.
             let ticket = unsafe { Ticket::of(token) };
-            let is_first = core::mem::take(&mut first);
-            if is_first && may_wake(self.word()) && !self.is_locked() && !ticket.is_pinned() {
-                called.set(true);
-                RequeueFilterOp::Unpark
-            } else {
-                RequeueFilterOp::Stop
-            }
+            // Who pins holds the lock until it has unpinned, under this bucket lock.
+            debug_assert!(!ticket.is_pinned(), "pinned, and nobody holds the lock");
+            RequeueFilterOp::Unpark
         };
-        let callback = |result: UnparkResult| {
-            self.word().publish_conditions(result.have_more_threads.into());
-            if called.get() {
+        self.move_conditions(filter, |result| {
+            if result.unparked_threads > 0 {
                 self.first_is_up(Parked::None);
             }
-            DEFAULT_UNPARK_TOKEN
-        };
-        let (from, to) = (self.conditions_key(), self.key());
-        // SAFETY: the keys are the addresses of our two bytes; the callbacks touch the word and tickets.
-        unsafe { parkade_core::unpark_requeue_filter(from, to, filter, callback) };
+        });
     }
 }
