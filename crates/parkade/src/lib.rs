@@ -11,6 +11,8 @@
 //! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads. [`Barrier`], [`Latch`] and [`WaitGroup`]
 //! let threads wait for each other; a [`Semaphore`] limits how many do something at a time.
 //!
+//! [`prelude`] adds to `Mutex` what waits for a condition with no condition variable: `lock_when` and `wait_until`.
+//!
 //! ```
 //! use parkade::Mutex;
 //!

@@ -1,3 +1,6 @@
 //! What locks can do beyond `lock_api`: `use parkade::prelude::*;`.
 
-pub use crate::rwlock::ReadRecursive;
+pub use crate::{
+    mutex::{LockWhen, WaitUntil},
+    rwlock::ReadRecursive,
+};

@@ -2,17 +2,21 @@
 //! that would only wake to wait for it.
 
 use crate::parked::Parked;
+use core::cell::Cell;
+use parkade_core::{RequeueFilterOp, UnparkResult};
 
 /// A lock that a thread holds, in some way, and waits with.
 pub(crate) trait Lock {
     /// Where threads may be moved that wait with it; `None` if they have to come by themselves.
     fn destination(&self) -> Option<&dyn Destination>;
 
-    /// The holder will wait.
-    fn about_to_wait(&self) {}
+    /// The holder will wait. What it knows of the conditions of others, for `release_to_wait`.
+    fn about_to_wait(&self) -> Conditions {
+        Conditions::AllFalse
+    }
 
     /// Lets go, in the midst of parking: may unpark, but does not park and does not panic.
-    fn release_to_wait(&self);
+    fn release_to_wait(&self, conditions: Conditions);
 
     /// Has it back, like anybody who comes to lock it.
     #[track_caller]
@@ -24,12 +28,12 @@ impl<L: Lock> Lock for &L {
         (**self).destination()
     }
 
-    fn about_to_wait(&self) {
-        (**self).about_to_wait();
+    fn about_to_wait(&self) -> Conditions {
+        (**self).about_to_wait()
     }
 
-    fn release_to_wait(&self) {
-        (**self).release_to_wait();
+    fn release_to_wait(&self, conditions: Conditions) {
+        (**self).release_to_wait(conditions);
     }
 
     #[track_caller]
@@ -64,4 +68,52 @@ pub(crate) enum Reception {
     AllQueue,
     /// The first is woken, and sees to the others.
     FirstIsUp,
+}
+
+/// What a holder that is about to let go knows of those who wait for a condition with its lock (`mutex/when/`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conditions {
+    /// Nobody waits for one, or all have been looked at, and none is true.
+    AllFalse,
+    /// One is true; its thread has been put in line. The others may be true.
+    OneInLine,
+    /// Any may be true: a designated thread is on its way, which comes to hold the lock.
+    NotLookedAt,
+}
+
+/// Moving waiters to one lock, in one step under the bucket locks of both queues.
+pub(crate) struct Moving<'a> {
+    /// Set as the first is met, who is queued or taken as long as the bucket locks are held: the lock that it names cannot
+    /// go away.
+    received: Cell<Option<(&'a dyn Destination, Reception)>>,
+}
+
+impl<'a> Moving<'a> {
+    pub(crate) fn new() -> Moving<'a> {
+        Moving { received: Cell::new(None) }
+    }
+
+    /// What becomes of the next of those who are moved to `lock`.
+    pub(crate) fn next(&self, lock: &'a dyn Destination) -> RequeueFilterOp {
+        if self.received.get().is_none() {
+            let reception = lock.receive();
+            self.received.set(Some((lock, reception)));
+            if reception == Reception::FirstIsUp {
+                return RequeueFilterOp::Unpark;
+            }
+        }
+        RequeueFilterOp::Requeue
+    }
+
+    /// Afterwards, in the callback.
+    pub(crate) fn done(&self, result: UnparkResult) {
+        if let Some((lock, Reception::FirstIsUp)) = self.received.get() {
+            lock.first_is_up((result.requeued_threads > 0).into());
+        }
+    }
+
+    /// Whether anybody was met.
+    pub(crate) fn met_any(&self) -> bool {
+        self.received.get().is_some()
+    }
 }

@@ -23,6 +23,7 @@ use parkade::{
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
     lock_many,
     many::{LockRequest, read, upgradable_read, write},
+    prelude::*,
     shared, try_lock_many, try_lock_many_for, try_lock_many_until,
 };
 use support::{FullMutex, FullRwLock, Watchdog, Witness, can_bias, is_biased};
@@ -355,6 +356,28 @@ fn counted_during_semaphore(policy: SemaphorePolicy) {
     });
 }
 
+/// Threads that wait for conditions, of which some time out and some are true, and who makes them so.
+fn waiting_for_conditions(lock: &Mutex<Witness>, index: usize) {
+    let timeout = Duration::from_micros(200);
+    for round in index as u64..index as u64 + 64 {
+        let later = lock.lock().count() + 4;
+        drop(lock.try_lock_when_for(|value| value.count() >= later, timeout));
+        drop(lock.try_lock_when(|value| value.count() >= later));
+        let mut guard = lock.lock();
+        guard.section(|| {});
+        guard.wait_until_for(|value| value.count() >= later, timeout);
+        guard.wait_until_deadline(|_| false, Instant::now() + timeout);
+        guard.section(|| {});
+        drop(guard);
+        lock.lock_when(|value| value.count() > round).section(|| {});
+    }
+}
+
+fn counted_during_conditions() {
+    let lock = Mutex::new(Witness::new());
+    counted_during("no allocation, conditions", |index| waiting_for_conditions(&lock, index));
+}
+
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
 fn counted_during_bias() {
     let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
@@ -397,6 +420,7 @@ fn no_operation_allocates() {
     counted_during_gates();
     counted_during_semaphore(SemaphorePolicy::Fifo);
     counted_during_semaphore(SemaphorePolicy::Barging);
+    counted_during_conditions();
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 

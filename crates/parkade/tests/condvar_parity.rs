@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parkade::prelude::*;
 use support::{Log, assert_same, same_over};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -141,6 +142,36 @@ rich! {
     ParkadeFair "parkade, fair": parkade, FairMutex;
 }
 
+/// No condition variable at all: those who wait say for what.
+#[derive(Default)]
+struct Conditions(parkade::Mutex<i32>);
+
+impl Subject for Conditions {
+    const NAME: &'static str = "parkade, conditions";
+
+    fn set_and_notify_one(&self, value: i32) -> Option<usize> {
+        *self.0.lock() = value;
+        None
+    }
+    fn set_and_notify_all(&self, value: i32) -> Option<usize> {
+        self.set_and_notify_one(value)
+    }
+    fn wait_below(&self, limit: i32) -> i32 {
+        *self.0.lock_when(|value| *value >= limit)
+    }
+    fn wait_below_for(&self, limit: i32, timeout: Duration) -> (i32, bool) {
+        let mut guard = self.0.lock();
+        let ended = guard.wait_until_for(|value| *value >= limit, timeout);
+        (*guard, ended.timed_out())
+    }
+    fn wait_once_for(&self, timeout: Duration) -> bool {
+        self.0.lock().wait_until_for(|_| false, timeout).timed_out()
+    }
+    fn is_free(&self) -> bool {
+        self.0.try_lock().is_some()
+    }
+}
+
 /// Every thread but one in turn, each woken by the one before.
 fn relay<S: Subject>() -> Log {
     let subject = S::default();
@@ -231,8 +262,8 @@ fn deadlines<S: Rich>() -> Log {
 }
 
 same_over! {
-    a_relay = relay: Std, Lot012, Lot013, Parkade, ParkadeFair;
-    timeouts_agree = timeouts: Std, Lot012, Lot013, Parkade, ParkadeFair;
+    a_relay = relay: Std, Lot012, Lot013, Parkade, ParkadeFair, Conditions;
+    timeouts_agree = timeouts: Std, Lot012, Lot013, Parkade, ParkadeFair, Conditions;
     counts_agree = counting: Lot012, Lot013, Parkade, ParkadeFair;
     deadlines_agree = deadlines: Lot012, Lot013, Parkade, ParkadeFair;
 }

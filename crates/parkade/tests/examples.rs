@@ -52,6 +52,7 @@ fn every_example_prints_what_it_promises() {
     }
     for name in [
         "bounded_parallelism",
+        "bounded_queue",
         "build_your_own_lock",
         "config_reload",
         "fine_grained",

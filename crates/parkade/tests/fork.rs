@@ -17,6 +17,7 @@ use std::{
 use parkade::{
     Condvar, RawFairMutex, RawMutex, WaitGuard,
     lock_api::{self, Mutex},
+    prelude::*,
 };
 use support::{
     FullMutex, Watchdog, Witness, busy,
@@ -226,6 +227,50 @@ fn child_can_wait_and_notify_with_a_fair_mutex() {
     child_of_a_notifier::<RawFairMutex>();
 }
 
+/// A child that the holder forks has nobody of those who wait for conditions in the parent, nor the thread that is on its way
+/// there; and its own threads can wait for conditions.
+#[test]
+fn child_can_wait_for_conditions() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    for round in 0..ROUNDS / 4 {
+        let lock = &Mutex::<RawMutex, _>::new(Witness::new());
+        let wait =
+            |least| move || drop(lock.lock_when(move |value: &Witness| value.count() >= least));
+        thread::scope(|scope| {
+            (0..3).for_each(|_| drop(scope.spawn(wait(1))));
+            wait_until(|| parked_on(lock).len() == 3);
+            let mut guard = lock.lock();
+            if round % 2 == 0 {
+                // Another is woken, and finds the lock taken again.
+                scope.spawn(|| drop(lock.lock()));
+                wait_until(|| parked_on(lock).len() == 4);
+                drop(guard);
+                guard = lock.lock();
+            }
+            match fork() {
+                Side::Child => child(move || {
+                    drop(guard);
+                    lock.lock().section(|| {});
+                    thread::scope(|scope| {
+                        (0..3).for_each(|_| drop(scope.spawn(wait(2))));
+                        wait_until(|| parked_on(lock).len() == 3);
+                        // Its releases are plain again, if they ever are.
+                        (0..3000).for_each(|_| drop(lock.lock()));
+                        assert_eq!(parked_on(lock).len(), 3);
+                        lock.lock().section(|| {});
+                    });
+                    contend(lock, 3, 10);
+                }),
+                Side::Parent(pid) => {
+                    guard.section(|| {});
+                    drop(guard);
+                    reap(pid, &format!("conditions, round {round}"));
+                }
+            }
+        });
+    }
+}
+
 /// Whether the lock's releases use a read-modify-write, as its `Debug` output tells.
 fn is_symmetric(lock: &Mutex<RawMutex, Witness>) -> bool {
     // SAFETY: the raw lock is only printed.
@@ -308,7 +353,7 @@ fn fork_beside_a_wake() {
 #[cfg(all(debug_assertions, not(feature = "send_guard")))]
 #[test]
 fn a_reader_that_would_deadlock_aborts() {
-    use parkade::{RwLock, prelude::*};
+    use parkade::RwLock;
 
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let body = || {

@@ -278,7 +278,7 @@ impl Default for Condvar {
 pub struct WaitTimeoutResult(Ended);
 
 impl WaitTimeoutResult {
-    fn of(ended: Ended) -> WaitTimeoutResult {
+    pub(crate) fn of(ended: Ended) -> WaitTimeoutResult {
         WaitTimeoutResult(ended)
     }
 

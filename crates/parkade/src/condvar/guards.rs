@@ -110,7 +110,7 @@ impl<R: sealed::RawRwLock> requeue::Lock for Writing<'_, R> {
         None
     }
 
-    fn release_to_wait(&self) {
+    fn release_to_wait(&self, _: requeue::Conditions) {
         // SAFETY: made by `wait`, from a guard that holds the lock so.
         unsafe { self.0.unlock_exclusive(GuardMarker::new()) };
     }
@@ -129,7 +129,7 @@ impl<R: sealed::RawRwLock> requeue::Lock for ReadingUpgradably<'_, R> {
         None
     }
 
-    fn release_to_wait(&self) {
+    fn release_to_wait(&self, _: requeue::Conditions) {
         // SAFETY: made by `wait`, from a guard that holds the lock so.
         unsafe { self.0.unlock_upgradable(GuardMarker::new()) };
     }
@@ -176,7 +176,7 @@ impl<G, L: ReadAgain<G> + Copy> requeue::Lock for Reading<G, L> {
         None
     }
 
-    fn release_to_wait(&self) {
+    fn release_to_wait(&self, _: requeue::Conditions) {
         self.guard.set(None);
     }
 

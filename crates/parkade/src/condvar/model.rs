@@ -393,7 +393,7 @@ impl requeue::Lock for Core {
     fn destination(&self) -> Option<&dyn requeue::Destination> {
         None
     }
-    fn release_to_wait(&self) {
+    fn release_to_wait(&self, _: requeue::Conditions) {
         self.release(Mode::Exclusive);
     }
     fn acquire_again(&self) {

@@ -7,7 +7,7 @@ use crate::{
     model::{Policy, explore},
     mutex::{Role, Waking},
     parked::Parked,
-    requeue::{Destination, Lock as _},
+    requeue::{Conditions, Destination, Lock as _},
 };
 use loom::sync::{Arc, atomic::AtomicU32};
 use parkade_core::{
@@ -80,7 +80,7 @@ fn unlock_before_queueing() {
             let mutex = &meeting.shared.raw;
             mutex.acquire();
             while meeting.tickets() == 0 {
-                mutex.release_to_wait();
+                mutex.release_to_wait(Conditions::AllFalse);
                 wait_with(meeting, None, || {});
                 mutex.acquire_again();
             }
@@ -124,7 +124,7 @@ fn move_under_a_plain_release() {
         let waiter = spawn(&meeting, |meeting| {
             let mutex = &meeting.shared.raw;
             mutex.acquire();
-            wait_with(meeting, None, || mutex.release_to_wait());
+            wait_with(meeting, None, || mutex.release_to_wait(Conditions::AllFalse));
             mutex.acquire_designated();
             mutex.release();
         });
@@ -175,7 +175,7 @@ fn time_out_in_the_queue_of_the_mutex() {
                 mutex.acquire();
                 mutex.about_to_wait();
                 let deadline = Some(Moment::NEVER);
-                match wait_with(meeting, deadline, || mutex.release_to_wait()) {
+                match wait_with(meeting, deadline, || mutex.release_to_wait(Conditions::AllFalse)) {
                     ParkResult::Unparked(_) => {
                         mutex.acquire_designated();
                         notified.store(1, Relaxed);

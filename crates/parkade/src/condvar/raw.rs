@@ -44,7 +44,7 @@
 use super::state::Word;
 use crate::{
     parked::Parked,
-    requeue::{Destination, Lock, Reception},
+    requeue::{Destination, Lock, Moving},
 };
 use core::ptr;
 use parkade_core::{
@@ -147,7 +147,7 @@ impl RawCondvar {
     /// Waits with `lock`, which the caller holds, and holds again afterwards.
     #[track_caller]
     pub(crate) fn wait(&self, lock: &impl Lock, deadline: Option<Moment>) -> Ended {
-        lock.about_to_wait();
+        let conditions = lock.about_to_wait();
         let ticket = Ticket::new(lock);
         let request = ParkRequest::new(self.key())
             .token(ticket.token())
@@ -163,7 +163,7 @@ impl RawCondvar {
                     self.word.publish(Parked::Some);
                     true
                 },
-                || lock.release_to_wait(),
+                || lock.release_to_wait(conditions),
                 |departure| self.word.publish(departure.have_more_threads.into()),
             )
         };
@@ -233,8 +233,7 @@ impl RawCondvar {
 
     /// Step (2): notifies those it is for, and moves to the queue at `key` who waits with that lock.
     fn notify_and_move(&self, whom: Whom, key: usize) -> usize {
-        // Set at the first of those, who is queued or taken as long as the bucket locks are held.
-        let received = core::cell::Cell::<Option<(&dyn Destination, Reception)>>::new(None);
+        let moving = Moving::new();
         let mut first = true;
         let filter = |token| {
             if !core::mem::take(&mut first) && whom == Whom::First {
@@ -246,20 +245,11 @@ impl RawCondvar {
                 ticket.woken.set(Woken::Alone);
                 return RequeueFilterOp::Unpark;
             };
-            if received.get().is_none() {
-                let reception = lock.receive();
-                received.set(Some((lock, reception)));
-                if reception == Reception::FirstIsUp {
-                    return RequeueFilterOp::Unpark;
-                }
-            }
-            RequeueFilterOp::Requeue
+            moving.next(lock)
         };
         let callback = |result: UnparkResult| {
             self.word.publish(result.have_more_threads.into());
-            if let Some((lock, Reception::FirstIsUp)) = received.get() {
-                lock.first_is_up((result.requeued_threads > 0).into());
-            }
+            moving.done(result);
             DEFAULT_UNPARK_TOKEN
         };
         // SAFETY: the keys are our own address and that of the lock of somebody who waits with it; the

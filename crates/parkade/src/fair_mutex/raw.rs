@@ -12,7 +12,7 @@
 use super::state::Word;
 use crate::{
     parked::Parked,
-    requeue::{Destination, Lock, Reception},
+    requeue::{Conditions, Destination, Lock, Reception},
 };
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, Moment, ParkRequest, ParkResult, UnparkResult, policy::Wait,
@@ -151,7 +151,7 @@ impl Lock for RawFairMutex {
         Some(self)
     }
 
-    fn release_to_wait(&self) {
+    fn release_to_wait(&self, _: Conditions) {
         self.release();
     }
 

@@ -3,6 +3,7 @@
 mod edges;
 mod raw;
 mod state;
+mod when;
 
 #[cfg(all(test, loom))]
 mod model;
@@ -26,6 +27,8 @@ pub mod machine {
 
 #[cfg(not(loom))]
 crate::lock_api_face!(RawMutex, release_fair = release_fair);
+#[cfg(not(loom))]
+pub use when::face::{LockWhen, WaitUntil};
 
 /// A mutual exclusion primitive that is small, fast and bounded in how long anybody waits.
 ///
@@ -55,6 +58,9 @@ crate::lock_api_face!(RawMutex, release_fair = release_fair);
 ///   [`MutexGuard::unlock_fair`](lock_api::MutexGuard::unlock_fair) and
 ///   [`bump`](lock_api::MutexGuard::bump) reserve the lock for the first in line at once. For strict
 ///   order use [`FairMutex`](crate::FairMutex).
+/// * **Conditions**: a thread may lock when something is true of the value, or wait for that from inside:
+///   [`prelude::LockWhen`](crate::prelude::LockWhen), [`prelude::WaitUntil`](crate::prelude::WaitUntil). While any does,
+///   unlocking calls their conditions.
 /// * **Panics**: a panic in the section unlocks; there is no poisoning. Unlocking what is not
 ///   locked is a debug assertion that names the lock's address and word. Locking again on the same
 ///   thread deadlocks.

@@ -14,6 +14,9 @@
 //! can. Barging resumes as soon as it has acquired. So the lock is free and unavailable only for
 //! as long as that thread needs to notice.
 //!
+//! *Conditions*: threads that wait for one are in a queue of their own; who releases looks for one that is true and puts
+//! its thread in line here (`when/`).
+//!
 //! # Who wakes the next, by exit
 //!
 //! * acquired: our own release, which sees `PARKED` without `WAKING`;
@@ -21,6 +24,7 @@
 //! * times out in the queue: it held no wake; nothing to pass on, and a claim is withdrawn;
 //! * times out while designated: [`RawMutex::leave`] passes the wake on if the lock is free, and
 //!   takes the lock if it was reserved meanwhile;
+//! * any of these with threads that wait for a condition: see the exits in `when/mod.rs`;
 //! * was moved here from a condition variable: nobody wakes it but those who wake the first in line; it has no
 //!   deadline here, so it leaves only by being taken off;
 //! * is made designated on being moved: as any designated thread. It has no deadline, so it acquires;
@@ -33,7 +37,7 @@
 use super::state::{Locked, Role, Waking, Word};
 use crate::{
     parked::Parked,
-    requeue::{Destination, Lock, Reception},
+    requeue::{Conditions, Destination, Lock, Reception},
 };
 use core::time::Duration;
 use parkade_core::{
@@ -50,12 +54,12 @@ const DESIGNATED: UnparkToken = UnparkToken(0);
 const UNFENCED_POLL: Duration = Duration::from_millis(1);
 
 /// Whether this process is a forked child, where `WAKING` and `CLAIM` may be leftovers.
-fn forked() -> bool {
+pub(super) fn forked() -> bool {
     parkade_core::fork_generation() != 0
 }
 
 /// Whether the head of the queue may be woken: nobody is on its way, as far as that can be trusted.
-fn may_wake(word: &Word) -> bool {
+pub(super) fn may_wake(word: &Word) -> bool {
     !word.queue().waking() || forked()
 }
 
@@ -99,10 +103,9 @@ impl RawMutex {
     pub(crate) fn check_rest(&self) {
         let queue = self.word.queue();
         assert!(!self.is_locked(), "left locked: {self:?}");
-        assert!(queue.is_legal() && !queue.has_line() && !queue.claim(), "left {queue:?}");
+        assert!(queue.is_legal() && !queue.may_have_line() && !queue.claim(), "left {queue:?}");
     }
 
-    #[cfg(all(test, loom))]
     pub(crate) fn word(&self) -> &Word {
         &self.word
     }
@@ -122,6 +125,15 @@ impl RawMutex {
             self.word.claim();
             waiter.claimed = true;
         }
+        self.leave(&waiter)
+    }
+
+    /// For models: a designated thread gives up; whether it has the lock after all.
+    #[cfg(all(test, loom))]
+    pub(super) fn give_up_designated(&self) -> bool {
+        let mut waiter = self.newcomer(None, Turns::WhereEasy);
+        let _ = waiter.wait.queueing();
+        waiter.woken();
         self.leave(&waiter)
     }
 
@@ -146,17 +158,23 @@ impl RawMutex {
 
     /// Acquires for a thread that is designated though it has not queued here by itself: it was moved to
     /// the queue and taken off it, or made designated when others were moved ([`Destination`]).
-    #[cold]
     pub(crate) fn acquire_designated(&self) {
+        let acquired = self.acquire_designated_until(None);
+        debug_assert!(acquired, "a wait without a deadline timed out");
+    }
+
+    /// The same with a deadline; `false` if it has passed, and then the thread is not designated any more.
+    #[cold]
+    pub(super) fn acquire_designated_until(&self, deadline: Option<Moment>) -> bool {
         if self.word.try_acquire_as(Role::Designated) {
             self.word.settle();
-            return self.make_binding();
+            self.make_binding();
+            return true;
         }
-        let mut waiter = self.newcomer(None, Turns::WhereEasy);
+        let mut waiter = self.newcomer(deadline, Turns::WhereEasy);
         let _ = waiter.wait.queueing();
         waiter.woken();
-        let acquired = self.compete(waiter);
-        debug_assert!(acquired, "a wait without a deadline timed out");
+        self.compete(waiter)
     }
 
     #[inline]
@@ -195,21 +213,20 @@ impl RawMutex {
         if !self.word.queue().is_quiet() {
             self.release_slow();
         } else if !self.word.release_asymmetric() {
-            self.wake_one();
+            self.missed();
         }
     }
 
     #[inline]
     pub(crate) fn release_fair(&self) {
-        if self.word.queue().has_line() { self.release_to_first() } else { self.release() }
+        if self.word.queue().may_have_line() { self.release_to_first() } else { self.release() }
     }
 
     /// Lets the first in line have the lock and then takes it back.
     #[inline]
     pub(crate) fn yield_to_first(&self) {
-        if self.word.queue().has_line() {
-            self.release_to_first();
-            self.acquire();
+        if self.word.queue().may_have_line() {
+            self.yield_slow();
         }
     }
 
@@ -274,7 +291,7 @@ impl RawMutex {
     /// For a holder, where there are no heavy fences: makes the announcement of waiters binding
     /// without one. Every release before ours is over, and every later one comes after our own and
     /// sees `SYMMETRIC`.
-    fn make_binding(&self) {
+    pub(super) fn make_binding(&self) {
         let queue = self.word.queue();
         if queue.symmetric() && !queue.fenced() && fence::strategy() == fence::Strategy::Symmetric {
             self.word.fenced();
@@ -356,21 +373,27 @@ impl RawMutex {
         loop {
             self.announce();
             let mut left = None;
-            self.wake_one_if(|word| {
+            let woken = self.wake_one_if(|word| {
                 // Nobody reserves while we hold the bucket lock, so a reservation made for us is
                 // either seen here or never made.
                 if word.try_acquire_as(Role::Designated) {
                     word.settle();
-                    left = Some(true);
+                    left = Some(Left::ToSelf);
                     return false;
                 }
                 let held = word.resign();
-                left = held.map(|_| false);
+                left = held.map(|held| if held { Left::ToHolder } else { Left::Free });
                 // A holder sees to the rest; a free lock is ours to pass on.
                 held == Some(false)
             });
-            if let Some(acquired) = left {
-                return acquired;
+            match left {
+                Some(Left::ToSelf) => return true,
+                Some(Left::ToHolder) => return false,
+                Some(Left::Free) => {
+                    self.see_to_conditions(woken, Conditions::NotLookedAt);
+                    return false;
+                }
+                None => {}
             }
         }
     }
@@ -378,26 +401,43 @@ impl RawMutex {
     /// Releases when the queue byte asked for attention.
     #[cold]
     fn release_slow(&self) {
+        let conditions = self.look_at_conditions();
+        self.release_looked(conditions);
+    }
+
+    /// Releases, what is known of conditions being known. Runs no code of users.
+    pub(super) fn release_looked(&self, conditions: Conditions) {
+        self.check_held();
         self.make_binding();
         let queue = self.word.queue();
         if queue.claim() {
-            return self.release_to_first();
+            return self.reserve_for_first(conditions);
         }
-        // A forked child does not trust WAKING, so it must look whenever somebody is parked.
+        // A forked child does not trust WAKING, so it must look whenever somebody sleeps.
         if queue.may_return()
-            && !(queue.parked() && forked())
+            && !(queue.has_sleepers() && forked())
             && policy::may_return_to_asymmetric()
             && self.word.try_return_to_asymmetric(queue)
         {
             if !self.word.release_asymmetric() {
-                self.wake_one();
+                self.see_to_next(conditions);
             }
             return;
         }
         let queue = self.word.release_symmetric(queue);
-        if queue.needs_wake() || (queue.parked() && forked()) {
-            self.wake_one();
+        let rely_on_us = match conditions {
+            Conditions::AllFalse => queue.parked(),
+            Conditions::OneInLine | Conditions::NotLookedAt => queue.has_sleepers(),
+        };
+        if rely_on_us && (!queue.waking() || forked()) {
+            self.see_to_next(conditions);
         }
+    }
+
+    /// A plain release finds that the queue is not quiet any more.
+    #[cold]
+    fn missed(&self) {
+        self.see_to_next(Conditions::NotLookedAt);
     }
 
     /// Releases and reserves the lock for the first in line: the designated thread if one is up,
@@ -405,9 +445,24 @@ impl RawMutex {
     #[cold]
     fn release_to_first(&self) {
         self.check_held();
+        let conditions = self.look_at_conditions();
+        self.reserve_for_first(conditions);
+    }
+
+    #[cold]
+    fn yield_slow(&self) {
+        let conditions = self.look_at_conditions();
+        if self.word.queue().has_line() {
+            self.reserve_for_first(conditions);
+            self.acquire();
+        }
+    }
+
+    pub(super) fn reserve_for_first(&self, conditions: Conditions) {
         // Stable while we hold both the lock and the bucket lock: the designated thread clears
         // WAKING only when it acquires, or under the bucket lock.
         let awake = || self.word.queue().waking() && !forked();
+        let mut freed = false;
         let callback = |result: UnparkResult| {
             let more = Parked::from(result.have_more_threads);
             if result.unparked_threads == 1 {
@@ -421,29 +476,63 @@ impl RawMutex {
                 self.word.publish(more, if forked() { Waking::Resign } else { Waking::Keep });
                 // Whoever queues next does so under the bucket lock, after this.
                 let _ = self.word.release_symmetric(self.word.queue());
+                freed = true;
             }
             DESIGNATED
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
         unsafe { parkade_core::unpark_one_if(self.key(), || !awake(), callback) };
+        if freed {
+            self.see_to_conditions(Woken::Nobody, conditions);
+        }
     }
 
-    /// Wakes the first in line unless one is up already.
+    /// After a release: wakes the first in line unless one is up already.
     #[cold]
-    fn wake_one(&self) {
-        self.wake_one_if(may_wake);
+    fn see_to_next(&self, conditions: Conditions) {
+        let woken = self.wake_one_if(|word| may_wake(word) && !self.leave_to_holder(conditions));
+        self.see_to_conditions(woken, conditions);
+    }
+
+    /// Whether a release that relied on a designated thread, to look at conditions, leaves what it has found afterwards to the
+    /// next holder: who has come in and will look, in place of that thread or as it. Were another woken, that holder would rely
+    /// on it in turn, and so on.
+    fn leave_to_holder(&self, conditions: Conditions) -> bool {
+        conditions == Conditions::NotLookedAt
+            && self.word.queue().has_conditions()
+            && self.word.is_locked()
     }
 
     /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.
-    fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) {
+    fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) -> Woken {
         let callback = |result: UnparkResult| {
             let waking = if result.unparked_threads == 1 { Waking::Set } else { Waking::Keep };
             self.word.publish(result.have_more_threads.into(), waking);
             DESIGNATED
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
-        unsafe { parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback) };
+        let result =
+            unsafe { parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback) };
+        if result.unparked_threads == 1 { Woken::First } else { Woken::Nobody }
     }
+}
+
+/// Whom [`RawMutex::wake_one_if`] has woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Woken {
+    Nobody,
+    First,
+}
+
+/// To whom a designated thread that gives up has left the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// It has it after all.
+    ToSelf,
+    /// To who holds it, and sees to the rest.
+    ToHolder,
+    /// To anybody.
+    Free,
 }
 
 impl Destination for RawMutex {
@@ -479,13 +568,14 @@ impl Lock for RawMutex {
         Some(self)
     }
 
-    fn release_to_wait(&self) {
-        self.release();
-    }
-
-    fn about_to_wait(&self) {
+    fn about_to_wait(&self) -> Conditions {
         self.word.announce_as_holder();
         self.make_binding();
+        self.look_at_conditions()
+    }
+
+    fn release_to_wait(&self, conditions: Conditions) {
+        self.release_looked(conditions);
     }
 
     fn acquire_again(&self) {

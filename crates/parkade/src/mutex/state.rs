@@ -13,16 +13,17 @@
 //! | `queue` | `PARKED` 1 | threads are queued |
 //! | | `WAKING` 2 | one thread, the *designated* one, was taken off the queue and is up |
 //! | | `CLAIM` 4 | the first in line asks that the next release be reserved for it |
-//! | | `NEEDS_WAKE` 8 | `PARKED` without `WAKING`: the next release must wake somebody |
+//! | | `NEEDS_WAKE` 8 | `PARKED` or `CONDITIONS` without `WAKING`: the next release must see to those who wait |
 //! | | `SYMMETRIC` 16 | somebody is about to sleep: releases use a read-modify-write |
 //! | | `FENCED` 32 | since `SYMMETRIC` was set, a heavy fence has been executed |
+//! | | `CONDITIONS` 64 | threads wait for a condition, in a queue of their own (`when/`) |
 //!
 //! A release looks at three bits at once, `NEEDS_WAKE`, `CLAIM` and `SYMMETRIC`. If none is set it is a
 //! plain store, even with threads asleep in the queue, as long as one is on its way.
 //!
 //! # Legal words
 //!
-//! `FENCED` implies `SYMMETRIC`. `NEEDS_WAKE` is exactly `PARKED` without `WAKING`. `CLAIM` implies a
+//! `FENCED` implies `SYMMETRIC`. `NEEDS_WAKE` is exactly `PARKED` or `CONDITIONS`, without `WAKING`. `CLAIM` implies a
 //! claimer: the designated thread (`WAKING`), or the first of the queue (`PARKED`). `RESERVED` implies
 //! `WAKING`.
 //!
@@ -39,7 +40,10 @@
 //! * `CLAIM`: set by the designated thread (C1); cleared by the claimer: when it acquires (M3), or
 //!   leaves under the bucket lock. Survives its parking again, but not that a thread which was moved here, and
 //!   designated before the claimer was woken, acquires: then the claimer claims anew when it is up.
-//! * `NEEDS_WAKE`: written with every change of `PARKED` or `WAKING`, in the same step. Exact.
+//! * `NEEDS_WAKE`: written with every change of `PARKED`, `CONDITIONS` or `WAKING`, in the same step. Exact.
+//! * `CONDITIONS`: equals "the queue at the address of this byte is not empty" whenever the lock of that queue's bucket, which
+//!   is another than the one above, is not held. Written only under it, from the queue itself or as threads join it
+//!   (W1). Set by holders only, so whoever holds the lock later sees it, through the lock.
 //! * `SYMMETRIC`, `FENCED`: set by an announcer (A1, A2), or both at once by the holder (A4); cleared together by the holder, in one
 //!   compare-exchange that requires `FENCED` set and `NEEDS_WAKE` and `CLAIM` clear (A3).
 //!
@@ -72,8 +76,9 @@
 //!   needs no bucket lock: either it sees M3, or M3 sees `PARKED`.
 //! * *Who relies on whom* (S3): with `NEEDS_WAKE` set, sleepers rely on the next release. It was set
 //!   either under `SYMMETRIC` (P1, P4), which A3 cannot clear meanwhile, or by the holder itself (M3).
-//!   With `WAKING` set they rely on the designated thread, and releases need not look. (A forked child,
-//!   where that thread may not exist, looks whenever `PARKED` is set.)
+//!   With `WAKING` set they rely on the designated thread, and releases need not look. Those who wait for a
+//!   condition rely on the same two, and set `NEEDS_WAKE` holding the lock (W1). (A forked child,
+//!   where that thread may not exist, looks whenever `PARKED` or `CONDITIONS` is set.)
 //! * Everything else is under the bucket lock, or concerns bits of one writer.
 //!
 //! # Rejected
@@ -111,13 +116,15 @@ const CLAIM: u8 = 4;
 const NEEDS_WAKE: u8 = 8;
 const SYMMETRIC: u8 = 16;
 const FENCED: u8 = 32;
+const CONDITIONS: u8 = 64;
 
 /// What a release must not overlook.
 const LOOK: u8 = NEEDS_WAKE | CLAIM | SYMMETRIC;
 
 /// Brings `NEEDS_WAKE` in line with the bits it is made of.
 const fn with_needs_wake(queue: u8) -> u8 {
-    if queue & (PARKED | WAKING) == PARKED { queue | NEEDS_WAKE } else { queue & !NEEDS_WAKE }
+    let waited_for = queue & (PARKED | CONDITIONS) != 0;
+    if waited_for && queue & WAKING == 0 { queue | NEEDS_WAKE } else { queue & !NEEDS_WAKE }
 }
 
 /// Where no asymmetric fence exists, locks are born in symmetric mode and stay there.
@@ -178,6 +185,12 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "condvar_behind_designated",
     ),
     row("C1", "queue: +CLAIM", "the designated thread", "claim"),
+    row(
+        "W1",
+        "queue: CONDITIONS as the queue of those who wait for one is",
+        "whoever changed that queue, under its bucket lock",
+        "when_true, when_timeout",
+    ),
 ];
 
 /// A snapshot of the `queue` byte.
@@ -214,7 +227,15 @@ impl Queue {
     pub fn may_return(self) -> bool {
         self.0 & (FENCED | NEEDS_WAKE | CLAIM) == FENCED
     }
-    /// Threads sleep and none of them is on its way.
+    /// Threads wait for a condition.
+    pub fn has_conditions(self) -> bool {
+        self.0 & CONDITIONS != 0
+    }
+    /// Threads sleep, here or for a condition.
+    pub fn has_sleepers(self) -> bool {
+        self.0 & (PARKED | CONDITIONS) != 0
+    }
+    /// Threads sleep, here or for a condition, and none of them is on its way.
     pub fn needs_wake(self) -> bool {
         self.0 & NEEDS_WAKE != 0
     }
@@ -223,10 +244,16 @@ impl Queue {
     pub fn has_line(self) -> bool {
         self.0 & (PARKED | WAKING) != 0
     }
+    /// There is a line, or there will be one if a condition is true.
+    #[inline(always)]
+    pub fn may_have_line(self) -> bool {
+        self.0 & (PARKED | WAKING | CONDITIONS) != 0
+    }
     /// Whether the bits agree with each other ("Legal words").
     #[cfg(test)]
     pub(super) fn is_legal(self) -> bool {
-        let known = self.0 & !(PARKED | WAKING | CLAIM | NEEDS_WAKE | SYMMETRIC | FENCED) == 0;
+        let known =
+            self.0 & !(PARKED | WAKING | CLAIM | NEEDS_WAKE | SYMMETRIC | FENCED | CONDITIONS) == 0;
         let exact = with_needs_wake(self.0) == self.0;
         let fenced = !self.fenced() || self.symmetric();
         let claimer = !self.claim() || self.waking() || self.parked();
@@ -236,13 +263,14 @@ impl Queue {
 
 impl fmt::Debug for Queue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [(u8, &str); 6] = [
+        const NAMES: [(u8, &str); 7] = [
             (PARKED, "PARKED"),
             (WAKING, "WAKING"),
             (CLAIM, "CLAIM"),
             (NEEDS_WAKE, "NEEDS_WAKE"),
             (SYMMETRIC, "SYMMETRIC"),
             (FENCED, "FENCED"),
+            (CONDITIONS, "CONDITIONS"),
         ];
         let set = NAMES.iter().filter(|(bit, _)| self.0 & bit != 0).map(|(_, name)| name);
         f.debug_set().entries(set).finish()
@@ -483,6 +511,14 @@ impl Word {
                 Waking::Set => queue | WAKING,
                 Waking::Resign => resigned(queue),
             }
+        });
+    }
+
+    /// W1: writes `CONDITIONS` as the queue of those who wait for one is; the caller holds its bucket lock.
+    pub fn publish_conditions(&self, parked: Parked) {
+        self.update(|queue| match parked {
+            Parked::Some => queue | CONDITIONS,
+            Parked::None => queue & !CONDITIONS,
         });
     }
 

@@ -18,10 +18,11 @@ const CLAIM: u8 = 4;
 const NEEDS_WAKE: u8 = 8;
 const SYMMETRIC: u8 = 16;
 const FENCED: u8 = 32;
+const CONDITIONS: u8 = 64;
 
-/// What the code derives, derived again: `NEEDS_WAKE` is `PARKED` without `WAKING`.
+/// What the code derives, derived again: `NEEDS_WAKE` is `PARKED` or `CONDITIONS`, without `WAKING`.
 fn derived(queue: u8) -> u8 {
-    let needs = queue & PARKED != 0 && queue & WAKING == 0;
+    let needs = (queue & PARKED != 0 || queue & CONDITIONS != 0) && queue & WAKING == 0;
     (queue & !NEEDS_WAKE) | (u8::from(needs) * NEEDS_WAKE)
 }
 
@@ -29,7 +30,7 @@ fn derived(queue: u8) -> u8 {
 fn is_legal((locked, queue): (u8, u8)) -> bool {
     let has = |bit: u8| queue & bit != 0;
     [FREE, HELD, RESERVED, STALE].contains(&locked)
-        && queue < 64
+        && queue < 128
         && queue == derived(queue)
         && (!has(FENCED) || has(SYMMETRIC))
         && (!has(CLAIM) || has(PARKED) || has(WAKING))
@@ -51,8 +52,8 @@ fn walk<R: PartialEq + core::fmt::Debug>(
     for (locked, queue) in legal_words().filter(|&(locked, queue)| when(locked, queue)) {
         let word = Word::of(locked, queue);
         let result = step(&word);
-        assert_eq!((word.bytes(), result), expect(locked, queue), "from {locked} {queue:#07b}");
-        assert!(is_legal(word.bytes()), "from {locked} {queue:#07b} to {word:?}");
+        assert_eq!((word.bytes(), result), expect(locked, queue), "from {locked} {queue:#09b}");
+        assert!(is_legal(word.bytes()), "from {locked} {queue:#09b} to {word:?}");
         walked += 1;
     }
     assert!(walked > 0, "no legal word has the precondition");
@@ -63,7 +64,7 @@ fn the_two_statements_of_the_laws_agree() {
     for queue in 0..=u8::MAX {
         assert_eq!(Word::of(HELD, queue).queue().is_legal(), is_legal((HELD, queue)), "{queue:#b}");
     }
-    assert_eq!(legal_words().count(), 75);
+    assert_eq!(legal_words().count(), 150);
 }
 
 #[test]
@@ -252,6 +253,20 @@ fn c1_claims_for_the_designated_thread() {
 }
 
 #[test]
+fn w1_writes_conditions_as_their_queue_is() {
+    walk(
+        |_, _| true,
+        |word| word.publish_conditions(Parked::Some),
+        |locked, queue| ((locked, derived(queue | CONDITIONS)), ()),
+    );
+    walk(
+        |_, _| true,
+        |word| word.publish_conditions(Parked::None),
+        |locked, queue| ((locked, derived(queue & !CONDITIONS)), ()),
+    );
+}
+
+#[test]
 fn the_word_speaks() {
     let text = format!("{:?}", Word::of(HELD, SYMMETRIC | FENCED | PARKED | CLAIM));
     assert_eq!(text, r#"Held {"PARKED", "CLAIM", "SYMMETRIC", "FENCED"}"#);
@@ -261,7 +276,11 @@ fn the_word_speaks() {
 #[test]
 fn every_transition_is_made_somewhere_and_modelled() {
     let (word, slow) = (include_str!("state.rs"), include_str!("raw.rs"));
-    let models = concat!(include_str!("model.rs"), include_str!("../condvar/model.rs"));
+    let models = concat!(
+        include_str!("model.rs"),
+        include_str!("when/model.rs"),
+        include_str!("../condvar/model.rs")
+    );
     for transition in TRANSITIONS {
         let Transition { id, from_to, by, .. } = transition;
         assert!(word.contains(&format!("// {id}")), "{id} ({from_to}, {by}) has no method");

@@ -272,6 +272,18 @@ pub(crate) fn wait_for_parked<T: ?Sized>(lock: &T, threads: usize) {
     wait_until(|| parked_on(lock).len() == threads);
 }
 
+/// Starts a thread that waits, and returns once it does.
+pub(crate) fn parked<'scope, 'env, R: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    lock: &'env (impl Sync + ?Sized),
+    wait: impl FnOnce() -> R + Send + 'scope,
+) -> thread::ScopedJoinHandle<'scope, R> {
+    let before = parked_on(lock).len();
+    let thread = scope.spawn(wait);
+    wait_for_parked(lock, before + 1);
+    thread
+}
+
 /// The threads parked on anything inside `lock`, in the order of their queue.
 pub(crate) fn parked_on<T: ?Sized>(lock: &T) -> Vec<parkade_core::Parked> {
     let start = std::ptr::from_ref(lock).addr();
