@@ -20,6 +20,14 @@ impl Moment {
         Moment(clock::now_ns())
     }
 
+    /// A recent moment, never later than now: what the kernel noted at its last tick, one to ten milliseconds
+    /// ago, at a fraction of what [`now`](Moment::now) costs. For ages, not for deadlines.
+    #[inline]
+    #[must_use]
+    pub fn recent() -> Moment {
+        Moment(clock::recent_ns())
+    }
+
     /// The moment `wait` from now.
     #[must_use]
     pub fn after(wait: Duration) -> Moment {
@@ -71,9 +79,20 @@ impl Moment {
 mod clock {
     /// `CLOCK_MONOTONIC`, the clock that `FUTEX_WAIT_BITSET` measures absolute deadlines on.
     pub(super) fn now_ns() -> u64 {
+        read(libc::CLOCK_MONOTONIC)
+    }
+
+    /// The same clock as of the last tick.
+    #[inline]
+    pub(super) fn recent_ns() -> u64 {
+        read(libc::CLOCK_MONOTONIC_COARSE)
+    }
+
+    #[inline]
+    fn read(clock: libc::clockid_t) -> u64 {
         let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `now` is a live, writable timespec; CLOCK_MONOTONIC exists on every Linux.
-        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        // SAFETY: `now` is a live, writable timespec; every Linux has both clocks.
+        unsafe { libc::clock_gettime(clock, &raw mut now) };
         now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
     }
 }
@@ -87,6 +106,10 @@ mod clock {
         static ORIGIN: OnceLock<Instant> = OnceLock::new();
         ORIGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64
     }
+
+    pub(super) fn recent_ns() -> u64 {
+        now_ns()
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +121,14 @@ mod tests {
         assert_eq!(Moment::after(Duration::MAX), Moment::NEVER);
         assert_eq!(Moment::NEVER.plus(Duration::from_secs(1)), Moment::NEVER);
         assert_eq!(Moment::now().since(Moment::NEVER), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_recent_moment_is_past_and_not_long() {
+        let before = Moment::now();
+        let recent = Moment::recent();
+        assert!(recent <= Moment::now());
+        assert!(before.since(recent) < Duration::from_secs(1));
     }
 
     #[test]

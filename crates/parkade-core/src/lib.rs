@@ -67,5 +67,20 @@ pub fn fork_generation() -> u32 {
     sys::fork::generation()
 }
 
+/// The number of the calling thread, by which [`Parked::thread`] names it too. Never 0.
+#[doc(hidden)]
+#[inline]
+#[must_use]
+pub fn thread_number() -> u32 {
+    sys::thread_id()
+}
+
+/// How many processors this process may run on; at least 1.
+#[doc(hidden)]
+#[must_use]
+pub fn processors() -> u32 {
+    sys::cpus()
+}
+
 #[cfg(all(test, loom))]
 mod model;

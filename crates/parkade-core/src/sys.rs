@@ -13,14 +13,16 @@ mod thread {
     }
 
     /// A number for the calling thread, unique among living threads: the kernel thread id.
+    #[inline]
     pub(crate) fn thread_id() -> u32 {
-        ID.with(|id| {
-            if id.get() == 0 {
-                // SAFETY: has no preconditions.
-                id.set(unsafe { libc::gettid() } as u32);
-            }
-            id.get()
-        })
+        ID.with(|id| if id.get() == 0 { ask(id) } else { id.get() })
+    }
+
+    #[cold]
+    fn ask(id: &Cell<u32>) -> u32 {
+        // SAFETY: has no preconditions.
+        id.set(unsafe { libc::gettid() } as u32);
+        id.get()
     }
 
     /// In a forked child the one thread has a new number.

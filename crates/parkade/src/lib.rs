@@ -47,6 +47,8 @@ mod condvar;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
+#[cfg(feature = "keyed")]
+pub mod keyed;
 #[cfg(all(test, loom))]
 mod model;
 mod mutex;

@@ -87,6 +87,13 @@ impl RawMutex {
         }
     }
 
+    /// A lock that the calling thread holds.
+    #[cfg(feature = "keyed")]
+    #[inline(always)]
+    pub(crate) fn new_held() -> RawMutex {
+        RawMutex { word: Word::new_held() }
+    }
+
     /// For models: panics unless the lock is free and nobody waits.
     #[cfg(all(test, loom))]
     pub(crate) fn check_rest(&self) {
@@ -125,7 +132,7 @@ impl RawMutex {
     }
 
     /// The address the table knows us by; only a number to it.
-    fn key(&self) -> usize {
+    pub(crate) fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
 

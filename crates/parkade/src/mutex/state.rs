@@ -322,6 +322,13 @@ impl Word {
         }
     }
 
+    /// Held by its maker, with nobody waiting: as after M1, where nobody else can have been first.
+    #[cfg(feature = "keyed")]
+    #[inline(always)]
+    pub(crate) fn new_held() -> Word {
+        Word { locked: AtomicU8::new(HELD), queue: AtomicU8::new(BORN) }
+    }
+
     /// For tests: any word at all.
     #[cfg(all(test, not(loom)))]
     pub(super) fn of(locked: u8, queue: u8) -> Word {

@@ -74,6 +74,21 @@ mod on {
             });
         }
 
+        /// Where the thread has locked what it has of the lock, if that is remembered.
+        #[cfg(feature = "keyed")]
+        pub(crate) fn first_place(key: usize) -> Option<&'static Location<'static>> {
+            HELD.with(|held| {
+                let mut entries = held.iter().filter_map(Cell::get);
+                entries.find(|entry| entry.key == key).map(|entry| entry.place)
+            })
+        }
+
+        /// The place that asks.
+        #[cfg(feature = "keyed")]
+        pub(crate) fn place(self) -> &'static Location<'static> {
+            self.0
+        }
+
         /// For a thread that is about to wait for the lock to be free of writers.
         ///
         /// # Panics

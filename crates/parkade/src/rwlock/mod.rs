@@ -28,22 +28,23 @@ mod tests;
 #[cfg(all(test, not(loom)))]
 mod transitions;
 
+#[cfg(all(test, loom))]
+pub(crate) use edges::ALL as EDGES;
 #[cfg(not(loom))]
 pub use face::SharedGuardState;
+#[cfg(any(not(loom), feature = "keyed"))]
+pub(crate) use held::{Held, Sharing};
 #[cfg(not(loom))]
 pub use recursive::*;
-#[cfg(all(test, loom))]
-pub(crate) use {edges::ALL as EDGES, raw::Core, state::Mode};
+#[cfg(any(not(loom), feature = "keyed", test))]
+pub(crate) use {raw::Core, state::Mode};
 
 #[cfg(not(loom))]
 use {
     crate::GuardMarker,
     face::rwlock_face,
-    held::{Held, Sharing},
     ops::Reading,
     parkade_core::{Moment, shim::AbortOnUnwind},
-    raw::Core,
-    state::Mode,
     std::time::{Duration, Instant},
 };
 

@@ -72,19 +72,19 @@ impl Core {
 
     /// As `read`, but never by a slot, and no reason to bias the lock.
     #[inline]
-    pub(super) fn read_counted(&self, mode: Mode, held: Held) {
+    pub(crate) fn read_counted(&self, mode: Mode, held: Held) {
         if !self.word.try_read_at_once() {
             self.wait_to_read(mode, held);
         }
     }
 
     #[inline]
-    pub(super) fn try_read_counted(&self, mode: Mode) -> bool {
+    pub(crate) fn try_read_counted(&self, mode: Mode) -> bool {
         self.word.try_read_at_once() || self.try_acquire_slow(mode)
     }
 
     #[inline]
-    pub(super) fn read_counted_until(&self, mode: Mode, deadline: impl FnOnce() -> Moment) -> bool {
+    pub(crate) fn read_counted_until(&self, mode: Mode, deadline: impl FnOnce() -> Moment) -> bool {
         self.word.try_read_at_once() || self.acquire_slow(mode, Some(deadline()), || {})
     }
 
@@ -114,7 +114,7 @@ impl Core {
     }
 
     #[inline]
-    pub(super) fn try_write(&self) -> bool {
+    pub(crate) fn try_write(&self) -> bool {
         self.word.try_write_at_once() || self.try_write_slow()
     }
 
@@ -210,7 +210,7 @@ impl Core {
     }
 
     /// A holder goes on as a weaker one, without a gap.
-    pub(super) fn downgrade(&self, from: Mode, to: Mode) -> Reading {
+    pub(crate) fn downgrade(&self, from: Mode, to: Mode) -> Reading {
         self.check_held(from);
         self.leaving(from);
         self.released(self.word.downgrade(from, to));

@@ -130,6 +130,20 @@ impl Core {
         }
     }
 
+    /// A lock that the calling thread holds in `mode`; counted, if it reads.
+    #[cfg(feature = "keyed")]
+    #[inline(always)]
+    pub(crate) fn new_held(mode: Mode) -> Core {
+        Core { word: Word::new_held(mode), bias: Bias::new() }
+    }
+
+    /// How many hold the lock, slots not counted.
+    #[cfg(feature = "keyed")]
+    pub(crate) fn holders(&self) -> u32 {
+        let word = self.word.load();
+        word.readers() + u32::from(word.exclusive())
+    }
+
     /// For models: panics unless the lock is free and nobody waits.
     #[cfg(all(test, loom))]
     pub(crate) fn check_rest(&self) {
@@ -161,7 +175,7 @@ impl Core {
     }
 
     /// The address the table knows our queue by; only a number to it.
-    pub(super) fn key(&self) -> usize {
+    pub(crate) fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
 

@@ -326,6 +326,13 @@ impl Word {
         }
     }
 
+    /// Held by its maker in `mode`, with nobody waiting.
+    #[cfg(feature = "keyed")]
+    #[inline(always)]
+    pub(super) fn new_held(mode: Mode) -> Word {
+        Word(AtomicU32::new(mode.unit()))
+    }
+
     /// For tests: any word at all.
     #[cfg(all(test, not(loom)))]
     pub(super) fn of(bits: u32) -> Word {

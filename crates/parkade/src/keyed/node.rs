@@ -1,0 +1,206 @@
+//! A key that somebody holds or waits for.
+
+use super::lock::KeyLock;
+use core::{cell::Cell, cell::UnsafeCell, ptr::NonNull, time::Duration};
+use parkade_core::{
+    Moment,
+    shim::{AtomicU32, Ordering::Relaxed},
+};
+
+/// Where a chain goes on.
+pub(super) type Link<K, V, L> = Option<NodePtr<K, V, L>>;
+
+/// A node that is in a table as long as the owner of this pointer has a share in it.
+pub(crate) struct NodePtr<K, V, L>(NonNull<Node<K, V, L>>);
+
+// SAFETY: a pointer to a node is worth as much as a reference to it: threads share the key and the lock, and
+// whoever holds the lock alone may move the value.
+unsafe impl<K: Send + Sync, V: Send, L: Send + Sync> Send for NodePtr<K, V, L> {}
+// SAFETY: as above; through `&NodePtr` there is no more than the key and the lock.
+unsafe impl<K: Send + Sync, V: Send, L: Send + Sync> Sync for NodePtr<K, V, L> {}
+
+impl<K, V, L> Clone for NodePtr<K, V, L> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V, L> Copy for NodePtr<K, V, L> {}
+
+impl<K, V, L> PartialEq for NodePtr<K, V, L> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl<K, V, L> NodePtr<K, V, L> {
+    pub(super) fn new(node: NonNull<Node<K, V, L>>) -> NodePtr<K, V, L> {
+        NodePtr(node)
+    }
+
+    pub(super) fn as_ptr(self) -> *mut Node<K, V, L> {
+        self.0.as_ptr()
+    }
+
+    /// # Safety
+    /// 1. The caller has a share in the node, or holds the lock of its shard and the node is linked there, for
+    ///    as long as the reference is used.
+    #[inline(always)]
+    pub(crate) unsafe fn get<'n>(self) -> &'n Node<K, V, L> {
+        // SAFETY: 1: such a node is initialised and not freed.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<K, V, L: KeyLock> NodePtr<K, V, L> {
+    /// Locks a key that is in the table for its value's sake.
+    ///
+    /// # Safety
+    /// 1. It is linked, nobody has a share in it, and the caller has the shard's lock.
+    pub(super) unsafe fn lock_idle(self, mode: L::Mode, since: Stamp) {
+        // SAFETY: 1: nobody else reads or writes it.
+        let node = unsafe { &mut *self.0.as_ptr() };
+        node.lock = L::held(mode);
+        node.since = AtomicU32::new(since.0);
+        node.refs = AtomicU32::new(1);
+        node.forget_holder(mode);
+        node.note_holder(mode);
+    }
+}
+
+/// How many readings of [`Stamp`] make a second.
+const TICKS_PER_SECOND: u64 = 1000;
+
+/// A recent moment in milliseconds. Ages are right up to 49 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp(u32);
+
+impl Stamp {
+    #[inline]
+    pub(crate) fn now() -> Stamp {
+        Stamp::at(Moment::recent())
+    }
+
+    #[inline]
+    fn at(moment: Moment) -> Stamp {
+        // Wraps, and so do ages.
+        Stamp((moment.as_nanos() / (1_000_000_000 / TICKS_PER_SECOND)) as u32)
+    }
+
+    fn age(self) -> Duration {
+        let Stamp(now) = Stamp::now();
+        Duration::from_millis(now.wrapping_sub(self.0).into())
+    }
+}
+
+/// One key: its lock, what is known of its holder, and who has a share in it.
+pub(crate) struct Node<K, V, L> {
+    /// The next of its chain. Access: under the shard's lock.
+    pub(super) next: Cell<Link<K, V, L>>,
+    /// Which shard, which chain, and most of what tells keys apart. Access: constant.
+    pub(super) tag: u32,
+    /// Holders and waiters. Access: changed under the shard's lock; a holder may look without it.
+    refs: AtomicU32,
+    /// When it was taken. Access: written by whoever has taken it; read by anybody, for diagnosis.
+    since: AtomicU32,
+    /// Who has it alone, or 0. Access: written by that thread; read by anybody.
+    holder: AtomicU32,
+    /// Access: anybody with a share; without any, whoever has the shard's lock.
+    pub(super) lock: L,
+    /// Access: shared by all, constant.
+    key: K,
+    /// Access: whoever holds the lock; without any share, whoever has the shard's lock.
+    value: UnsafeCell<V>,
+}
+
+impl<K, V, L: KeyLock> Node<K, V, L> {
+    /// A key that the calling thread has locked.
+    #[inline(always)]
+    pub(super) fn locked(tag: u32, key: K, value: V, mode: L::Mode, since: Stamp) -> Self {
+        let node = Node {
+            next: Cell::new(None),
+            tag,
+            refs: AtomicU32::new(1),
+            since: AtomicU32::new(since.0),
+            holder: AtomicU32::new(0),
+            lock: L::held(mode),
+            key,
+            value: UnsafeCell::new(value),
+        };
+        node.note_holder(mode);
+        node
+    }
+
+    pub(crate) fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// For the value's holder.
+    pub(crate) fn value(&self) -> *mut V {
+        self.value.get()
+    }
+
+    pub(crate) fn lock(&self) -> &L {
+        &self.lock
+    }
+
+    #[inline(always)]
+    pub(super) fn refs(&self) -> u32 {
+        self.refs.load(Relaxed)
+    }
+
+    /// Under the shard's lock: one share more.
+    pub(super) fn add_ref(&self) {
+        let refs =
+            self.refs().checked_add(1).expect("more than 2^32 threads have a share of one key");
+        self.refs.store(refs, Relaxed);
+    }
+
+    /// Under the shard's lock: one share less; how many are left.
+    #[inline(always)]
+    pub(super) fn drop_ref(&self) -> u32 {
+        let left = self.refs() - 1;
+        self.refs.store(left, Relaxed);
+        left
+    }
+
+    #[inline(always)]
+    fn note_holder(&self, mode: L::Mode) {
+        if L::sharing(mode) == crate::rwlock::Sharing::Alone {
+            self.holder.store(parkade_core::thread_number(), Relaxed);
+        }
+    }
+
+    /// The calling thread has taken the lock, after others.
+    pub(super) fn note_taken(&self, mode: L::Mode) {
+        self.note_holder(mode);
+        // Readers count from the first of them.
+        if self.lock.holders() == 1 {
+            self.since.store(Stamp::now().0, Relaxed);
+        }
+    }
+
+    /// The calling thread is about to release the lock, and others have a share.
+    pub(super) fn forget_holder(&self, mode: L::Mode) {
+        if L::sharing(mode) == crate::rwlock::Sharing::Alone {
+            self.holder.store(0, Relaxed);
+        }
+    }
+
+    /// How many threads hold the key: a momentary answer.
+    pub(crate) fn holders(&self) -> u32 {
+        // Without shares the lock is a leftover.
+        if self.refs() == 0 { 0 } else { self.lock.holders() }
+    }
+
+    /// The number of the thread that has the key alone.
+    pub(crate) fn holder(&self) -> Option<u32> {
+        Some(self.holder.load(Relaxed)).filter(|holder| *holder != 0)
+    }
+
+    /// How long it has been held, if it is.
+    pub(crate) fn held_for(&self) -> Duration {
+        Stamp(self.since.load(Relaxed)).age()
+    }
+}

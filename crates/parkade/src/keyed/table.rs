@@ -1,0 +1,330 @@
+//! The table: keys that are held or waited for, and nothing else.
+//!
+//! # Theory
+//!
+//! A key is in the table as long as somebody has a *share* in it: whoever holds it, and whoever waits for it.
+//! To lock is to look the key up and to take a share in one step, under the lock of its *shard*; so a key that
+//! somebody means to wait for cannot leave, and two threads that want a key at a time never find two locks
+//! for it. Who finds no node makes one whose lock is born held: nobody can have been first, and the lock's own
+//! word is not touched again. Who finds one takes a share, lets go of the shard, and waits for the node's lock.
+//!
+//! To unlock is to give the share back, under the shard's lock. The last one takes the key out of the table.
+//! Unless somebody else has a share the node's own lock is not released at all: it goes with the node.
+//!
+//! A shard's lock guards the table and nothing else: nobody waits for a key while he has it. So keys that
+//! share a shard, a chain or a hash never wait for each other.
+//!
+//! # Who gives the share back, by exit
+//!
+//! * acquired: the guard, when it is dropped ([`Table::leave`]);
+//! * timed out, panicked (the lock's own panics, or a re-entry that would deadlock): [`Share`], when it is dropped;
+//! * panicked in the user's `Hash`: before there is anything; in `Eq` or `to_owned`: no share was taken, and the shard's lock is released as the
+//!   panic passes;
+//! * leaked guard: nobody. The key stays locked and in the table until the table is dropped.
+//!
+//! # What memory may be gone
+//!
+//! A share ends under the shard's lock, and whoever ends it does not touch the node afterwards. Whoever releases
+//! a node's lock has a share of its own until the release has returned, since that looks at the lock once more.
+//!
+//! # Keys with values
+//!
+//! A node has a value, `()` for keys without. A key without shares stays if its value is worth it
+//! ([`Payload`]); the next who locks it finds it as if it had been born then.
+
+use super::{
+    lock::{Fairness, KeyLock},
+    node::{Node, NodePtr, Stamp},
+    shard::{Payload, Shard},
+};
+use crate::rwlock::{Held, Sharing};
+use core::borrow::Borrow;
+use parkade_core::Moment;
+
+/// How many shards a table has for each processor. Guess: two threads meet at one of them every eighth time.
+const SHARDS_PER_PROCESSOR: usize = if cfg!(loom) { 1 } else { 4 };
+const FEWEST_SHARDS: usize = if cfg!(loom) { 2 } else { 16 };
+/// So that a tag has bits left for chains.
+const MOST_SHARDS: usize = 1024;
+
+/// Keys that are held or waited for.
+pub(crate) struct Table<K, V, L> {
+    shards: Box<[Shard<K, V, L>]>,
+    /// By how much a tag is shifted to get its shard.
+    shift: u32,
+}
+
+/// What a hash becomes: the first bits choose the shard, the last the chain, and all of them tell keys apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tag(u32);
+
+impl Tag {
+    /// Any hash will do, such as the number itself: each bit of it has a say in all bits of the tag.
+    #[inline(always)]
+    pub(crate) fn of(hash: u64) -> Tag {
+        // The fraction of the golden ratio.
+        let product = u128::from(hash) * 0x9E37_79B9_7F4A_7C15;
+        Tag(((product >> 64) as u64 ^ product as u64).rotate_left(32) as u32)
+    }
+}
+
+/// How a key was found.
+enum Found<'t, K, V: Payload, L: KeyLock> {
+    /// It was free, and is the caller's now.
+    Entered(NodePtr<K, V, L>),
+    /// Others have a share; so has the caller.
+    Shared(Share<'t, K, V, L>),
+}
+
+/// One thread's share in a key that it does not hold; given back when it is dropped.
+struct Share<'t, K, V: Payload, L: KeyLock> {
+    table: &'t Table<K, V, L>,
+    node: NodePtr<K, V, L>,
+}
+
+impl<K, V: Payload, L: KeyLock> Share<'_, K, V, L> {
+    fn node(&self) -> &Node<K, V, L> {
+        // SAFETY: 1 of `get`: this is the share.
+        unsafe { self.node.get() }
+    }
+
+    /// The calling thread has the key now, and its share is that of a holder.
+    fn entered(self, mode: L::Mode) -> NodePtr<K, V, L> {
+        self.node().note_taken(mode);
+        let node = self.node;
+        core::mem::forget(self);
+        node
+    }
+}
+
+impl<K, V: Payload, L: KeyLock> Drop for Share<'_, K, V, L> {
+    fn drop(&mut self) {
+        // SAFETY: 1: this is the share.
+        unsafe { self.table.give_back(self.node) };
+    }
+}
+
+impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
+    pub(crate) fn new() -> Table<K, V, L> {
+        let processors = parkade_core::processors() as usize;
+        let shards = (SHARDS_PER_PROCESSOR * processors)
+            .next_power_of_two()
+            .clamp(FEWEST_SHARDS, MOST_SHARDS);
+        Table {
+            shards: core::iter::repeat_with(Shard::new).take(shards).collect(),
+            shift: u32::BITS - shards.trailing_zeros(),
+        }
+    }
+
+    #[inline(always)]
+    fn shard(&self, tag: u32) -> &Shard<K, V, L> {
+        &self.shards[(tag >> self.shift) as usize]
+    }
+
+    /// Every shard, for whoever lists keys.
+    pub(super) fn shards(&self) -> &[Shard<K, V, L>] {
+        &self.shards
+    }
+
+    /// Looks the key up and takes a share in it, in one step.
+    #[inline(always)]
+    fn find_or_insert<Q>(&self, Tag(tag): Tag, key: &Q, mode: L::Mode) -> Found<'_, K, V, L>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let now = Stamp::now();
+        let mut shard = self.shard(tag).lock();
+        let Some(node) = shard.find(tag, key) else {
+            return Found::Entered(shard.insert(tag, key.to_owned(), mode, now));
+        };
+        // SAFETY: 1 of `get`: linked, and the shard is locked.
+        let node_ref = unsafe { node.get() };
+        if node_ref.refs() == 0 {
+            // SAFETY: 1: linked, without a share, and the shard is locked.
+            unsafe { node.lock_idle(mode, now) };
+            return Found::Entered(node);
+        }
+        node_ref.add_ref();
+        Found::Shared(Share { table: self, node })
+    }
+
+    /// Locks a key, if need be by waiting for it.
+    #[inline]
+    pub(crate) fn enter<Q>(&self, tag: Tag, key: &Q, mode: L::Mode, held: Held) -> NodePtr<K, V, L>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let node = match self.find_or_insert(tag, key, mode) {
+            Found::Entered(node) => node,
+            Found::Shared(share) => Self::wait(share, mode, held),
+        };
+        Self::entered(node, mode, held)
+    }
+
+    #[cold]
+    fn wait(share: Share<'_, K, V, L>, mode: L::Mode, held: Held) -> NodePtr<K, V, L> {
+        panic_if_own(share.node(), held);
+        share.node().lock().acquire(mode, held);
+        share.entered(mode)
+    }
+
+    /// As `enter`, but gives up at the deadline, which is computed if it is needed.
+    #[inline]
+    pub(crate) fn enter_until<Q>(
+        &self,
+        tag: Tag,
+        key: &Q,
+        mode: L::Mode,
+        deadline: impl FnOnce() -> Moment,
+        held: Held,
+    ) -> Option<NodePtr<K, V, L>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let node = match self.find_or_insert(tag, key, mode) {
+            Found::Entered(node) => node,
+            Found::Shared(share) => {
+                if !share.node().lock().acquire_until(mode, deadline) {
+                    return None;
+                }
+                share.entered(mode)
+            }
+        };
+        Some(Self::entered(node, mode, held))
+    }
+
+    /// Locks a key if that is possible at once. Not by way of a share: a try leaves no trace, even for a moment.
+    #[inline]
+    pub(crate) fn try_enter<Q>(
+        &self,
+        Tag(tag): Tag,
+        key: &Q,
+        mode: L::Mode,
+        held: Held,
+    ) -> Option<NodePtr<K, V, L>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ToOwned<Owned = K> + ?Sized,
+    {
+        let now = Stamp::now();
+        let mut shard = self.shard(tag).lock();
+        let node = match shard.find(tag, key) {
+            None => shard.insert(tag, key.to_owned(), mode, now),
+            Some(node) => {
+                // SAFETY: 1 of `get`: linked, and the shard is locked.
+                let node_ref = unsafe { node.get() };
+                if node_ref.refs() == 0 {
+                    // SAFETY: 1: linked, without a share, and the shard is locked.
+                    unsafe { node.lock_idle(mode, now) };
+                } else {
+                    if !node_ref.lock().try_acquire(mode) {
+                        return None;
+                    }
+                    node_ref.add_ref();
+                    node_ref.note_taken(mode);
+                }
+                node
+            }
+        };
+        drop(shard);
+        Some(Self::entered(node, mode, held))
+    }
+
+    #[inline(always)]
+    fn entered(node: NodePtr<K, V, L>, mode: L::Mode, held: Held) -> NodePtr<K, V, L> {
+        if cfg!(debug_assertions) {
+            // SAFETY: 1 of `get`: the caller holds it.
+            held.add(unsafe { node.get() }.lock().address(), L::sharing(mode));
+        }
+        node
+    }
+
+    /// Unlocks.
+    ///
+    /// # Safety
+    /// 1. The calling thread holds the key in `mode`, and its share ends.
+    #[inline]
+    pub(crate) unsafe fn leave(&self, node: NodePtr<K, V, L>, mode: L::Mode, fairness: Fairness) {
+        // SAFETY: 1.
+        let node_ref = unsafe { node.get() };
+        if cfg!(debug_assertions) {
+            Held::remove(node_ref.lock().address());
+        }
+        // A look ahead. Who is counted later is seen under the lock.
+        if node_ref.refs() == 1 {
+            let mut shard = self.shard(node_ref.tag).lock();
+            if node_ref.refs() == 1 {
+                // SAFETY: 1: its shard, and the only share.
+                let removed = unsafe { shard.give_back(node) };
+                drop(shard);
+                drop(removed);
+                return;
+            }
+        }
+        // SAFETY: 1.
+        unsafe { self.leave_shared(node, mode, fairness) };
+    }
+
+    /// `leave`, where others have a share.
+    ///
+    /// # Safety
+    /// As of `leave`.
+    #[cold]
+    unsafe fn leave_shared(&self, node: NodePtr<K, V, L>, mode: L::Mode, fairness: Fairness) {
+        // SAFETY: 1. No argument is a reference to the node: it may be gone before we return.
+        let node_ref = unsafe { node.get() };
+        node_ref.forget_holder(mode);
+        node_ref.lock().release(mode, fairness);
+        // SAFETY: 1.
+        unsafe { self.give_back(node) };
+    }
+
+    /// # Safety
+    /// 1. The caller has a share that is not a holder's any more, and it ends.
+    #[cold]
+    unsafe fn give_back(&self, node: NodePtr<K, V, L>) {
+        // SAFETY: 1.
+        let mut shard = self.shard(unsafe { node.get() }.tag).lock();
+        // SAFETY: 1: its shard.
+        let removed = unsafe { shard.give_back(node) };
+        drop(shard);
+        drop(removed);
+    }
+
+    /// What `look` finds of a key, under its shard's lock; `None` if the key is not in the table.
+    pub(crate) fn peek<Q, R>(
+        &self,
+        Tag(tag): Tag,
+        key: &Q,
+        look: impl FnOnce(&Node<K, V, L>) -> R,
+    ) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Eq + ?Sized,
+    {
+        let shard = self.shard(tag).lock();
+        let node = shard.find(tag, key)?;
+        // SAFETY: 1 of `get`: linked, and the shard is locked.
+        Some(look(unsafe { node.get() }))
+    }
+}
+
+/// For a thread that is about to wait without a deadline.
+///
+/// # Panics
+/// In a debug build, if the thread waits for itself. Not where guards may be sent: another may have it now.
+fn panic_if_own<K, V, L: KeyLock>(node: &Node<K, V, L>, held: Held) {
+    #[cfg(all(debug_assertions, not(feature = "send_guard"), not(loom)))]
+    if node.holder() == Some(parkade_core::thread_number()) {
+        let first = Held::first_place(node.lock().address());
+        let first = first.map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        panic!(
+            "deadlock: {} waits for a key that this thread itself has held since {first}",
+            held.place()
+        );
+    }
+    let _ = (node, held, Sharing::Alone);
+}
