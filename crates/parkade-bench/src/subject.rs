@@ -275,6 +275,9 @@ pub enum SubjectId {
     /// Parkade's locks, the ones the figures are about.
     #[serde(rename = "parkade")]
     Parkade,
+    /// Parkade's semaphore with its other policy: who comes may pass who waits.
+    #[serde(rename = "parkade-barging")]
+    ParkadeBarging,
     /// The standard library's, and what is made of them in a few lines where it has none.
     #[serde(rename = "std")]
     Std,
@@ -323,6 +326,7 @@ impl SubjectId {
     /// All subjects this system has, Parkade first.
     pub const ALL: &[SubjectId] = &[
         SubjectId::Parkade,
+        SubjectId::ParkadeBarging,
         SubjectId::Std,
         SubjectId::ParkingLot012,
         SubjectId::ParkingLot013,
@@ -344,6 +348,7 @@ impl SubjectId {
     pub fn name(self) -> &'static str {
         match self {
             SubjectId::Parkade => "parkade",
+            SubjectId::ParkadeBarging => "parkade-barging",
             SubjectId::Std => "std",
             SubjectId::ParkingLot012 => "parking_lot-0.12",
             SubjectId::ParkingLot013 => "parking_lot-0.13",
@@ -369,17 +374,18 @@ impl SubjectId {
             LockKind::Rwlock => match self {
                 Parkade | Std | ParkingLot012 | ParkingLot013 | Usync | Saa | CrossbeamSharded
                 | Pthread => true,
-                MapOfArc | MapOfArcRemoving | Lockable | KeyedLock | DashMap | Tokio
-                | AsyncLock => false,
+                ParkadeBarging | MapOfArc | MapOfArcRemoving | Lockable | KeyedLock | DashMap
+                | Tokio | AsyncLock => false,
             },
             // std's is not stable.
             LockKind::Reentrant => matches!(self, Parkade | ParkingLot012 | ParkingLot013),
             LockKind::Condvar => self == Std || self.has(LockKind::Reentrant),
             LockKind::Once => matches!(self, Parkade | Std | ParkingLot012 | ParkingLot013),
             LockKind::OnceLock => matches!(self, Parkade | Std),
-            LockKind::Keyed => {
-                matches!(self, MapOfArc | MapOfArcRemoving | Lockable | KeyedLock | DashMap)
-            }
+            LockKind::Keyed => matches!(
+                self,
+                Parkade | MapOfArc | MapOfArcRemoving | Lockable | KeyedLock | DashMap
+            ),
             LockKind::Semaphore => matches!(self, Std | Saa | Tokio | AsyncLock),
         }
     }
@@ -392,7 +398,7 @@ impl SubjectId {
 
     /// Whether it is one of Parkade's, which are compared with all others.
     pub fn is_ours(self) -> bool {
-        matches!(self, SubjectId::Parkade)
+        matches!(self, SubjectId::Parkade | SubjectId::ParkadeBarging)
     }
 
     /// How much its keyed lock locks.
@@ -407,6 +413,9 @@ impl SubjectId {
     pub fn note(self, kind: LockKind) -> Option<&'static str> {
         use SubjectId::*;
         Some(match (kind, self) {
+            (LockKind::Keyed, Parkade) => "KeyedMutex",
+            (LockKind::Semaphore, Parkade) => "Semaphore::new: first come, first served",
+            (LockKind::Semaphore, ParkadeBarging) => "with SemaphorePolicy::Barging",
             (LockKind::Keyed, MapOfArc) => {
                 "std's Mutex<HashMap<K, Arc<Mutex<()>>>>, written by hand; keys stay in it for ever"
             }
@@ -447,7 +456,7 @@ impl SubjectId {
     pub fn version(self) -> String {
         match self {
             // All crates of the workspace carry one version.
-            SubjectId::Parkade => env!("CARGO_PKG_VERSION").into(),
+            SubjectId::Parkade | SubjectId::ParkadeBarging => env!("CARGO_PKG_VERSION").into(),
             SubjectId::Std | SubjectId::MapOfArc | SubjectId::MapOfArcRemoving => {
                 env!("PARKADE_BENCH_RUSTC").into()
             }
@@ -491,7 +500,7 @@ mod tests {
         for &kind in LockKind::ALL {
             assert_eq!(LockKind::find(kind.name()), Some(kind));
             let parkade = kind.subjects().next() == Some(SubjectId::Parkade);
-            assert_eq!(parkade, !matches!(kind, LockKind::Keyed | LockKind::Semaphore));
+            assert_eq!(parkade, kind != LockKind::Semaphore);
         }
         assert!(LockKind::Mutex.subjects().all(|id| id != SubjectId::CrossbeamSharded));
         assert_eq!(LockKind::Rwlock.subjects().count(), LockKind::Mutex.subjects().count() + 1);

@@ -5,14 +5,19 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Parkade;
 use crate::subject::{KeyedSubject, SubjectId};
 
-macro_rules! keyed_subject {
-    ($(#[$doc:meta])* $name:ident, $map:ty, $guard:ty, |$at:ident, $key:ident| $lock:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy)]
-        pub enum $name {}
+/// lockable's pool of locks.
+#[derive(Debug, Clone, Copy)]
+pub enum Lockable {}
 
+/// keyed-lock's, for threads.
+#[derive(Debug, Clone, Copy)]
+pub enum KeyedLock {}
+
+macro_rules! keyed_subject {
+    ($name:ident, $map:ty, $guard:ty, |$at:ident, $key:ident| $lock:expr) => {
         impl KeyedSubject for $name {
             const ID: SubjectId = SubjectId::$name;
             type Map = $map;
@@ -36,14 +41,18 @@ macro_rules! keyed_subject {
 }
 
 keyed_subject!(
-    /// lockable's pool of locks.
+    Parkade,
+    parkade::keyed::KeyedMutex<u64>,
+    parkade::keyed::KeyedMutexGuard<'a, u64>,
+    |map, key| map.lock(&key)
+);
+keyed_subject!(
     Lockable,
     lockable::LockPool<u64>,
     <lockable::LockPool<u64> as lockable::Lockable<u64, ()>>::Guard<'a>,
     |map, key| map.blocking_lock(key)
 );
 keyed_subject!(
-    /// keyed-lock's, for threads.
     KeyedLock,
     keyed_lock::sync::KeyedLock<u64>,
     keyed_lock::sync::Guard<'a, u64>,

@@ -151,6 +151,10 @@ macro_rules! with_once_lock_subject {
 macro_rules! with_keyed_subject {
     ($id:expr, $subject:ident => $body:expr) => {
         match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
             $crate::subject::SubjectId::MapOfArc => {
                 type $subject = $crate::subjects::MapOfArc;
                 $body

@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use parkade::keyed::{KeyedMutex, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
@@ -165,9 +166,9 @@ pub struct JobsRun {
 }
 
 impl Jobs {
-    /// How many times as fast as the giant mutex a run can be at most: no worker sleeps twice at once, and nobody
-    /// while another has its key.
-    pub fn at_most(&self) -> f64 {
+    /// How many times as fast as the giant mutex a run is if sleeps take as long as they are asked to, switching
+    /// threads takes no time, and the worker or the key with the most to do never rests.
+    pub fn ideal(&self) -> f64 {
         let all = || self.of_workers.iter().flatten();
         let total: Duration = all().map(|job| job.sleep).sum();
         let worker = |jobs: &Vec<Job>| jobs.iter().map(|job| job.sleep).sum::<Duration>();
@@ -201,6 +202,19 @@ impl Jobs {
         })
     }
 
+    /// With Parkade's mutex for each key, polled with mapmutex's pauses.
+    pub fn retrying(&self) -> JobsRun {
+        let map = KeyedMutex::new();
+        let retry = Retry::default();
+        self.run(&|key, job| match map.try_lock_retrying(&key, &retry) {
+            Ok(_guard) => {
+                job();
+                Got::Lock
+            }
+            Err(_) => Got::Nothing,
+        })
+    }
+
     /// `enter` locks a key and then does the job it is given, or gives up.
     fn run(&self, enter: &(dyn Fn(u64, &dyn Fn()) -> Got + Sync)) -> JobsRun {
         let slots: Vec<AtomicU64> = (0..self.case.keys).map(|_| AtomicU64::new(0)).collect();
@@ -230,6 +244,7 @@ impl Jobs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Got {
     Lock,
+    Nothing,
 }
 
 /// A case as it was run.
@@ -241,14 +256,14 @@ pub struct CaseReport {
     pub scale: f64,
     /// How the jobs were split.
     pub split: Split,
-    /// No lock can be more times as fast as the giant mutex with these jobs ([`Jobs::at_most`]).
-    pub at_most: f64,
+    /// How many times as fast as the giant mutex a lock would be ideally ([`Jobs::ideal`]).
+    pub ideal: f64,
     /// With one mutex, std's.
     pub giant: JobsRun,
     /// With a mutex for each key.
     pub keyed: Vec<(Variant, JobsRun)>,
     /// With Parkade's polling form, which tries again and again and may give up.
-    pub retrying: Option<JobsRun>,
+    pub retrying: JobsRun,
 }
 
 impl CaseReport {
@@ -265,10 +280,10 @@ impl CaseReport {
             case,
             scale,
             split,
-            at_most: jobs.at_most(),
+            ideal: jobs.ideal(),
             giant: jobs.giant(),
             keyed: locks.iter().map(|lock| (lock.clone(), jobs.keyed(lock))).collect(),
-            retrying: None,
+            retrying: jobs.retrying(),
         }
     }
 
@@ -316,7 +331,7 @@ mod tests {
                 let longest = Duration::from_millis(2 * u64::from(case.average_ms) - 1);
                 assert_eq!(all().map(|job| job.sleep).max(), Some(longest));
                 let most = f64::from(case.workers.min(case.keys));
-                assert!((1.0..=most).contains(&jobs.at_most()), "{}", jobs.at_most());
+                assert!((1.0..=most).contains(&jobs.ideal()), "{}", jobs.ideal());
             }
         }
     }
@@ -327,10 +342,11 @@ mod tests {
         let locks: Vec<Variant> = LockKind::Keyed.subjects().map(Variant::from).collect();
         let report = CaseReport::measure(case, 0.05, Split::Even, 3, &locks);
         assert_eq!(report.giant.done, 200);
+        assert!((1..=200).contains(&report.retrying.done), "{:?}", report.retrying);
         assert_eq!(report.keyed.len(), locks.len());
         for (lock, run) in &report.keyed {
             assert_eq!(run.done, 200, "{lock}");
-            if *lock == SubjectId::Lockable {
+            if *lock == SubjectId::Parkade {
                 assert!(report.reached(*run), "{lock}: {}", report.ratio(*run));
             }
             assert!(!report.reached(JobsRun { done: 199, ..*run }));

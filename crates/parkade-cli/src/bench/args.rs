@@ -10,6 +10,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use parkade_bench::run::Plan;
 use parkade_bench::scenario::{self, Role, Sampling, Scenario};
 use parkade_bench::subject::{LockKind, SubjectId};
+use parkade_bench::suites::keyed::Split;
 use parkade_bench::suites::parking_lot::Crew;
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
@@ -31,7 +32,10 @@ pub(crate) struct Args {
     /// that is compared is the writers'. In `condvar` each turn, put, take, broadcast or hearing of
     /// one is an operation, and its wait includes that for the other threads to make it possible.
     /// `once` and `once-lock` measure what asking costs once the closure has run and the value is
-    /// there.
+    /// there. In `keyed-T-N` T threads draw one of N keys, evenly or by Zipf's law, and lock it; dashmap,
+    /// whose guards keep other keys locked too, is judged apart, and what a locked key takes in memory
+    /// is shown unless scenarios are named. `semaphore` has Parkade twice, first come first served and
+    /// barging.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Option<LockKind>,
 
@@ -79,7 +83,10 @@ pub(crate) struct Args {
     /// Repeat a published benchmark with its own metrics instead
     ///
     /// parking-lot is two: with --readers, --writers or `--kind rwlock` it is the one of the
-    /// reader-writer lock, in which each thread either only reads or only writes.
+    /// reader-writer lock, in which each thread either only reads or only writes. keyed begins with
+    /// mapmutex's six cases, a mutex for each key beside one giant mutex; they sleep for about 7
+    /// minutes at full size (see --job-scale), and --lock adds rivals to them. What follows is that
+    /// of `--kind keyed`; semaphore is `--kind semaphore`.
     #[arg(long, value_name = "NAME", conflicts_with = "scenario", value_parser = suites())]
     pub(crate) suite: Option<Suite>,
 
@@ -98,6 +105,18 @@ pub(crate) struct Args {
     /// Threads that only write, for `--suite parking-lot`: numbers and ranges [default: 1]
     #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
     pub(crate) writers: Vec<Range>,
+
+    /// Multiply the milliseconds of the jobs of `--suite keyed` [default: 1, with --quick 0.02]
+    #[arg(long, value_name = "FACTOR", requires = "suite", value_parser = job_scale)]
+    pub(crate) job_scale: Option<f64>,
+
+    /// How `--suite keyed` splits jobs among workers
+    ///
+    /// even: as many for each. published: at random as in the published run, where some workers had
+    /// nearly twice as many as others; that bounds the ratio whatever the lock.
+    #[arg(long, value_name = "HOW", requires = "suite", default_value = "even")]
+    #[arg(value_parser = splits())]
+    pub(crate) job_split: Split,
 
     /// Write all figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
@@ -119,6 +138,17 @@ pub(crate) struct Args {
     /// Print the scenarios, locks, settings and suites and stop
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+/// How the cases of the suite of keyed locks are run.
+#[derive(Debug)]
+pub(crate) struct Cases {
+    /// What the milliseconds are multiplied by.
+    pub(crate) scale: f64,
+    /// How the jobs are split.
+    pub(crate) split: Split,
+    /// With which locks.
+    pub(crate) locks: Vec<Variant>,
 }
 
 /// Arguments which are right one by one, but not together.
@@ -145,6 +175,12 @@ impl Args {
         let given = knobs.into_iter().find(|(given, _)| !given.is_empty());
         if let Some((_, which)) = given.filter(|_| self.suite != Some(Suite::ParkingLot)) {
             return Err(Usage(format!("--{which} belongs to --suite parking-lot")));
+        }
+        if self.job_scale.is_some() && self.suite != Some(Suite::Keyed) {
+            return Err(Usage("--job-scale belongs to --suite keyed".into()));
+        }
+        if self.job_split != Split::default() && self.suite != Some(Suite::Keyed) {
+            return Err(Usage("--job-split belongs to --suite keyed".into()));
         }
         let kind = self.kind()?;
         let scenarios = match self.suite {
@@ -179,13 +215,25 @@ impl Args {
         })
     }
 
+    /// The published cases to run before everything else, if any.
+    pub(crate) fn cases(&self, plan: &Plan) -> Option<Cases> {
+        if self.suite != Some(Suite::Keyed) {
+            return None;
+        }
+        let named = |v: &Variant| !v.is_rival() || self.lock.contains(&v.subject());
+        Some(Cases {
+            scale: self.job_scale.unwrap_or(if self.quick { 0.02 } else { 1.0 }),
+            split: self.job_split,
+            locks: plan.subjects.iter().filter(|variant| named(variant)).cloned().collect(),
+        })
+    }
+
     /// The kind of lock: what is asked for, or what goes with everything else.
     fn kind(&self) -> Result<LockKind, Usage> {
         let sides = !(self.readers.is_empty() && self.writers.is_empty());
         let implied = match self.suite {
             Some(Suite::ParkingLot) if sides => Some((LockKind::Rwlock, "readers and writers")),
-            Some(Suite::ParkingLot) => None,
-            Some(suite) => Some((LockKind::Mutex, suite.name())),
+            Some(suite) => suite.kind().map(|kind| (kind, suite.name())),
             None => self.scenario.first().map(|scenario| (scenario.kind(), &*scenario.name)),
         };
         let Some((kind, because)) = implied else {
@@ -207,6 +255,7 @@ impl Args {
             Suite::Article if threads.is_empty() => Ok(article::scenarios()),
             Suite::Article => Err(Usage("--suite article has its own numbers of threads".into())),
             Suite::LockBench if threads.is_empty() => Ok(lock_bench::scenarios(32)),
+            Suite::Keyed | Suite::Semaphore => self.scenarios(kind),
             Suite::LockBench => Ok(threads.into_iter().flat_map(lock_bench::scenarios).collect()),
             Suite::ParkingLot => {
                 let steps = 0..=MOST_STEPS;
@@ -362,6 +411,16 @@ fn seconds(text: &str) -> Result<Duration, String> {
     parse::seconds(text, &(0.001..=3600.0))
 }
 
+fn job_scale(text: &str) -> Result<f64, String> {
+    let range = 0.001..=10.0;
+    let scale = text.parse().ok().filter(|scale| range.contains(scale));
+    scale.ok_or_else(|| format!("not a number in {}..={}", range.start(), range.end()))
+}
+
+fn splits() -> impl TypedValueParser<Value = Split> {
+    parse::named(Split::ALL.iter().map(|split| split.name()), Split::find)
+}
+
 fn svg_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.extension() {
@@ -495,6 +554,12 @@ mod tests {
             );
         }
         assert_eq!(kind(&["--scenario", "once-get-8"]), Ok(LockKind::OnceLock));
+        for name in ["keyed", "semaphore"] {
+            let both = [kind(&["--kind", name]), kind(&["--suite", name])];
+            assert_eq!(both.map(|kind| kind.map(LockKind::name)), [Ok(name), Ok(name)]);
+            assert!(kind(&["--suite", name, "--kind", "mutex"]).unwrap_err().contains("one kind"));
+            assert!(kind(&["--kind", name, "--lock", "usync"]).unwrap_err().contains("has no"));
+        }
         let sharded = ["--lock", "crossbeam-sharded", "--scenario"];
         assert!(kind(&[&sharded[..], &["rw-2-100"]].concat()).is_ok());
         let error = kind(&[&sharded[..], &["mixed-2"]].concat()).unwrap_err();
@@ -522,6 +587,33 @@ mod tests {
         assert_eq!(subjects(&sweep[..2]).len(), 2 + rivals);
         let lots = ["--sweep", "spin_ns=0,9", "--suite", "lock-bench", "--quick", "--noise"];
         assert_eq!(subjects(&lots).len(), 2 + rivals);
+    }
+
+    #[test]
+    fn cases_belong_to_their_suite() {
+        let cases = |words: &[&str]| {
+            use clap::Parser;
+            let words = ["bench", "--suite", "keyed"].iter().chain(words);
+            let args = Only::try_parse_from(words).unwrap().args;
+            args.cases(&args.plan().unwrap()).unwrap()
+        };
+        let all = cases(&[]);
+        assert_eq!((all.scale, all.split), (1.0, Split::Even));
+        assert_eq!(all.locks, [Variant::from(SubjectId::Parkade)]);
+        assert_eq!(cases(&["--quick"]).scale, 0.02);
+        let more = cases(&["--job-scale", "0.1", "--quick", "--job-split", "published"]);
+        assert_eq!((more.scale, more.split), (0.1, Split::Published));
+        assert_eq!(cases(&["--lock", "parkade,lockable"]).locks.len(), 2);
+        for wrong in [
+            &["--job-scale", "1"][..],
+            &["--suite", "semaphore", "--job-scale", "1"],
+            &["--suite", "article", "--job-split", "published"],
+            &["--suite", "keyed", "--job-scale", "0"],
+            &["--suite", "keyed", "--job-scale", "nan"],
+            &["--suite", "keyed", "--job-split", "odd"],
+        ] {
+            assert!(plan(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]
