@@ -119,13 +119,16 @@ macro_rules! orderings {
 /// A constructor that is `const` in the real world; loom's atomics cannot be made in constants.
 #[macro_export]
 macro_rules! const_unless_loom {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident() -> $made:ty $body:block) => {
+    (
+        $(#[$doc:meta])*
+        $vis:vis fn $name:ident($($argument:ident: $type:ty),*) -> $made:ty $body:block
+    ) => {
         $(#[$doc])*
         #[cfg(not(loom))]
-        $vis const fn $name() -> $made $body
+        $vis const fn $name($($argument: $type),*) -> $made $body
 
         $(#[$doc])*
         #[cfg(loom)]
-        $vis fn $name() -> $made $body
+        $vis fn $name($($argument: $type),*) -> $made $body
     };
 }

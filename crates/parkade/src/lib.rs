@@ -6,7 +6,8 @@
 //! [`lock_api`] 0.5 types, so code written for `parking_lot` 0.13 compiles after changing the `use`, and what
 //! accepts any `lock_api` lock accepts these.
 //!
-//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads.
+//! [`Once`], [`OnceLock`] and [`LazyLock`] do something once, for all threads. A [`Semaphore`] limits how many
+//! threads do something at a time.
 //!
 //! ```
 //! use parkade::Mutex;
@@ -64,6 +65,7 @@ pub mod prelude;
 mod reentrant;
 mod requeue;
 mod rwlock;
+mod semaphore;
 #[cfg(not(loom))]
 pub mod shared;
 
@@ -80,6 +82,8 @@ pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
+#[cfg(not(loom))]
+pub use semaphore::*;
 
 #[cfg(not(loom))]
 pub use lock_api;

@@ -166,8 +166,13 @@ impl Lock for crate::rwlock::Core {
 /// The ledgers, for `cargo xtask weaken`.
 #[test]
 fn model_list_orderings() {
-    let ledgers =
-        [crate::mutex::EDGES, crate::fair_mutex::EDGES, crate::rwlock::EDGES, crate::once::EDGES];
+    let ledgers = [
+        crate::mutex::EDGES,
+        crate::fair_mutex::EDGES,
+        crate::rwlock::EDGES,
+        crate::once::EDGES,
+        crate::semaphore::EDGES,
+    ];
     for edge in ledgers.into_iter().flatten() {
         println!("ORD {} {:?} {}", edge.id, edge.order, edge.pairs);
     }
