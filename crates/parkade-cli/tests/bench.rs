@@ -292,6 +292,21 @@ fn keyed_and_semaphore_runs_have_their_marks() {
     assert!(report["key_memory"].is_null(), "scenarios were named");
     assert!(stdout.contains("which locks other keys too"), "{stdout}");
     assert!(page.contains("to who locks other keys too") && !page.contains("NaN"));
+
+    let run = ["--suite", "semaphore", "--quick"];
+    let Written { stdout, report, page, picture } = written(&[&run[..], &short].concat());
+    let verdicts = report["verdicts"].as_array().unwrap();
+    let subjects: Vec<_> = verdicts.iter().map(|verdict| &verdict["subject"]).collect();
+    assert_eq!(subjects, ["parkade", "parkade-barging"]);
+    assert!(verdicts.iter().all(|verdict| verdict["results"].as_array().unwrap().len() == 4));
+    let cells = |index: usize| report["scenarios"][index]["cells"].as_array().unwrap().len();
+    // One of them gives no several permits at once.
+    assert_eq!((report["subjects"].as_array().unwrap().len(), cells(0), cells(3)), (6, 6, 5));
+    for words in ["parkade-barging in parts of", "blocking_acquire", "sem-8-8-weighted"] {
+        assert!(stdout.contains(words), "{words} is not in {stdout}");
+    }
+    assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
+    assert_eq!(headings(&picture), ["sem-8-2", "sem-8-4", "sem-8-8-weighted"]);
 }
 
 /// What a run says and writes.

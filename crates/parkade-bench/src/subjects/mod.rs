@@ -16,7 +16,7 @@ pub use locks::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
 #[cfg(unix)]
 pub use pthread::Pthread;
 pub use rwlocks::CrossbeamSharded;
-pub use semaphores::{AsyncLock, ByHand, Tokio};
+pub use semaphores::{AsyncLock, ByHand, ParkadeBarging, Tokio};
 
 /// Runs `$body` with `$subject` naming the type of the subject `$id`, which has a mutex: the one
 /// place, with [`with_rw_subject`](crate::with_rw_subject), where a subject chosen at run time becomes a type.
@@ -185,6 +185,14 @@ macro_rules! with_keyed_subject {
 macro_rules! with_weighted_subject {
     ($id:expr, $subject:ident => $body:expr) => {
         match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::ParkadeBarging => {
+                type $subject = $crate::subjects::ParkadeBarging;
+                $body
+            }
             $crate::subject::SubjectId::Std => {
                 type $subject = $crate::subjects::Std;
                 $body

@@ -2,8 +2,45 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::{Saa, Std};
+use parkade::{Semaphore, SemaphorePolicy};
+
+use super::{Parkade, Saa, Std};
 use crate::subject::{SemaphoreSubject, SubjectId, WeightedSubject};
+
+/// Parkade's, barging.
+#[derive(Debug, Clone, Copy)]
+pub enum ParkadeBarging {}
+
+macro_rules! parkade_semaphore {
+    ($name:ident, $policy:expr) => {
+        impl SemaphoreSubject for $name {
+            const ID: SubjectId = SubjectId::$name;
+            type Semaphore = Semaphore;
+
+            fn new(permits: u32) -> Semaphore {
+                Semaphore::with_policy(permits as usize, $policy)
+            }
+
+            #[inline(always)]
+            fn with<R>(semaphore: &Semaphore, section: impl FnOnce() -> R) -> R {
+                let _permit = semaphore.acquire().expect("nobody closes it");
+                section()
+            }
+        }
+
+        impl WeightedSubject for $name {
+            #[inline(always)]
+            fn with_many<R>(semaphore: &Semaphore, permits: u32, section: impl FnOnce() -> R) -> R {
+                let many = semaphore.acquire_many(permits as usize);
+                let _permits = many.expect("nobody closes it");
+                section()
+            }
+        }
+    };
+}
+
+parkade_semaphore!(Parkade, SemaphorePolicy::Fifo);
+parkade_semaphore!(ParkadeBarging, SemaphorePolicy::Barging);
 
 /// What is written by hand where there is no semaphore. Whoever comes first is not served first.
 #[derive(Debug)]

@@ -61,9 +61,12 @@ pub(crate) fn body(report: &Report) -> String {
         [only] => text.push_str(&marks(only, whose_waits(report))),
         several => {
             // Locks that differ in more than a value of a setting have their marks shown each.
-            let own = several.iter().filter(|verdict| verdict.subject.tuning().is_empty());
-            own.for_each(|verdict| text.push_str(&marks(verdict, whose_waits(report))));
-            text.push_str(&comparison(several));
+            let (own, swept): (Vec<&Verdict>, Vec<&Verdict>) =
+                several.iter().partition(|verdict| verdict.subject.tuning().is_empty());
+            own.iter().for_each(|verdict| text.push_str(&marks(verdict, whose_waits(report))));
+            if !swept.is_empty() {
+                text.push_str(&comparison(several));
+            }
         }
     }
     if !report.key_memory.is_empty() {
