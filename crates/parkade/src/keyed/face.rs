@@ -49,7 +49,7 @@ macro_rules! keyed_guards {
 
         $(#[$owned_doc])*
         #[must_use = "if unused the key is unlocked at once"]
-        pub struct $owned<K, S = RandomState> {
+        pub struct $owned<K, S = FoldState> {
             map: Arc<$map<K, S>>,
             node: NodePtr<K, (), $raw>,
             marker: PhantomData<GuardMarker>,
@@ -283,11 +283,10 @@ macro_rules! keyed_ways {
 macro_rules! keyed_map {
     ($map:ident) => {
         impl<K> $map<K> {
-            /// No key is locked. Allocates a cache line for each shard, four times as many as there are
-            /// processors and at least 16.
+            /// No key is locked. Allocates the shards.
             #[must_use]
             pub fn new() -> Self {
-                Self::with_hasher(RandomState::new())
+                Self::with_hasher(FoldState::new())
             }
         }
 

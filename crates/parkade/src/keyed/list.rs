@@ -18,7 +18,7 @@ pub struct KeyInfo<K> {
     /// id on Linux.
     pub holder: Option<u32>,
     /// For how long it has been held: by readers, since the first of them came. `None` if nobody holds it. To the
-    /// kernel's tick (1 to 10 ms), up to 49 days.
+    /// kernel's tick (1 to 10 ms), up to 52 days.
     pub held_for: Option<Duration>,
     /// For how long the longest waiter that sleeps has waited.
     pub longest_wait: Option<Duration>,

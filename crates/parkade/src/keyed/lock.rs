@@ -4,7 +4,7 @@ use crate::{
     RawMutex,
     rwlock::{Core, Held, Mode, Sharing},
 };
-use parkade_core::Moment;
+use parkade_core::{Moment, policy::Turns};
 
 /// How a lock is let go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl KeyLock for RawMutex {
     }
 
     fn acquire(&self, _: Alone, _: Held) {
-        self.acquire();
+        self.acquire_taking(Turns::WhereFrequent);
     }
 
     fn try_acquire(&self, _: Alone) -> bool {
@@ -78,7 +78,7 @@ impl KeyLock for RawMutex {
     }
 
     fn acquire_until(&self, _: Alone, deadline: impl FnOnce() -> Moment) -> bool {
-        self.acquire_until(deadline)
+        self.acquire_taking_until(Turns::WhereFrequent, deadline)
     }
 
     fn release(&self, _: Alone, fairness: Fairness) {

@@ -69,28 +69,22 @@ impl<K, V, L: KeyLock> NodePtr<K, V, L> {
     }
 }
 
-/// How many readings of [`Stamp`] make a second.
-const TICKS_PER_SECOND: u64 = 1000;
-
-/// A recent moment in milliseconds. Ages are right up to 49 days.
+/// A recent moment, in units of 2^20 ns. Ages are right up to 52 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp(u32);
 
 impl Stamp {
-    #[inline]
-    pub(crate) fn now() -> Stamp {
-        Stamp::at(Moment::recent())
-    }
+    const UNIT_LOG_NS: u32 = 20;
 
     #[inline]
-    fn at(moment: Moment) -> Stamp {
+    pub(crate) fn now() -> Stamp {
         // Wraps, and so do ages.
-        Stamp((moment.as_nanos() / (1_000_000_000 / TICKS_PER_SECOND)) as u32)
+        Stamp((Moment::recent().as_nanos() >> Self::UNIT_LOG_NS) as u32)
     }
 
     fn age(self) -> Duration {
         let Stamp(now) = Stamp::now();
-        Duration::from_millis(now.wrapping_sub(self.0).into())
+        Duration::from_nanos(u64::from(now.wrapping_sub(self.0)) << Self::UNIT_LOG_NS)
     }
 }
 
@@ -173,11 +167,12 @@ impl<K, V, L: KeyLock> Node<K, V, L> {
     }
 
     /// The calling thread has taken the lock, after others.
-    pub(super) fn note_taken(&self, mode: L::Mode) {
+    #[inline]
+    pub(super) fn note_taken(&self, mode: L::Mode, now: Stamp) {
         self.note_holder(mode);
         // Readers count from the first of them.
         if self.lock.holders() == 1 {
-            self.since.store(Stamp::now().0, Relaxed);
+            self.since.store(now.0, Relaxed);
         }
     }
 
@@ -202,5 +197,15 @@ impl<K, V, L: KeyLock> Node<K, V, L> {
     /// How long it has been held, if it is.
     pub(crate) fn held_for(&self) -> Duration {
         Stamp(self.since.load(Relaxed)).age()
+    }
+}
+
+impl<K, V> Node<K, V, crate::rwlock::Core> {
+    /// Whoever holds the key alone shares it from now on.
+    #[cfg(not(loom))]
+    pub(super) fn downgrade(&self) {
+        use crate::rwlock::Mode;
+        self.forget_holder(Mode::Exclusive);
+        let _ = self.lock.downgrade(Mode::Exclusive, Mode::Shared);
     }
 }

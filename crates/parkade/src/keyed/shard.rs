@@ -15,7 +15,17 @@ use super::{
     node::{Link, Node, NodePtr, Stamp},
 };
 use crate::RawMutex;
-use core::{borrow::Borrow, mem::MaybeUninit, ops::Deref, ops::DerefMut, ptr::NonNull};
+use core::{
+    borrow::Borrow,
+    cell::Cell,
+    mem::ManuallyDrop,
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
+};
+use parkade_core::{
+    policy::Turns,
+    shim::{AtomicU8, Ordering::Relaxed},
+};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 
 /// A value that decides whether its key is kept when nobody has a share in it.
@@ -44,10 +54,16 @@ const SPARSE: usize = 8;
 /// Blocks that a shard keeps for the next keys: more than threads hold of one shard at a time. Guess.
 const MOST_FREE: usize = 16;
 
+/// For so many keys that are found free a shard remembers one that was not. Guess.
+const HOT: u8 = 16;
+
 /// A shard. Two lines, because processors fetch lines in pairs.
 #[repr(align(128))]
 pub(super) struct Shard<K, V, L> {
     lock: RawMutex,
+    /// How lately threads have found a key of it taken. Access: changed under the lock; whoever waits for the
+    /// lock may look.
+    heat: AtomicU8,
     chains: ExclusiveCell<Chains<K, V, L>>,
 }
 
@@ -59,16 +75,45 @@ unsafe impl<K: Send + Sync, V: Send, L: Send + Sync> Sync for Shard<K, V, L> {}
 
 impl<K, V, L> Shard<K, V, L> {
     pub(super) fn new() -> Shard<K, V, L> {
-        Shard { lock: RawMutex::new(), chains: ExclusiveCell::new(Chains::new()) }
+        Shard {
+            lock: RawMutex::new(),
+            heat: AtomicU8::new(0),
+            chains: ExclusiveCell::new(Chains::new()),
+        }
     }
 
     #[inline(always)]
     pub(super) fn lock(&self) -> Locked<'_, K, V, L> {
-        self.lock.acquire();
+        self.acquire();
         let unlock = Unlock(&self.lock);
         // SAFETY: 1: the lock is ours until `unlock` is dropped, after the access.
         let chains = unsafe { self.chains.access() };
         Locked { chains, _unlock: unlock }
+    }
+
+    /// Who comes for a key that is wanted again and again will be back at once, and had better do so with the
+    /// line to himself: then others wait in turns. Who waits for the shard by chance does not.
+    #[inline(always)]
+    fn acquire(&self) {
+        if !self.lock.try_acquire() {
+            let turns =
+                if self.heat.load(Relaxed) > 0 { Turns::WhereFrequent } else { Turns::WhereEasy };
+            self.lock.acquire_taking(turns);
+        }
+    }
+
+    /// Under the lock: a key was found taken.
+    pub(super) fn heat_up(&self) {
+        self.heat.store(HOT, Relaxed);
+    }
+
+    /// Under the lock: a key was found free.
+    #[inline(always)]
+    pub(super) fn cool_down(&self) {
+        let heat = self.heat.load(Relaxed);
+        if heat > 0 {
+            self.heat.store(heat - 1, Relaxed);
+        }
     }
 }
 
@@ -123,10 +168,37 @@ impl<K, V, L> Block<K, V, L> {
         Block(NonNull::new(block.cast()).unwrap_or_else(|| handle_alloc_error(Self::LAYOUT)))
     }
 
+    /// Writes nothing but where the list goes on.
+    #[inline(always)]
+    fn link_to(self, next: Option<Block<K, V, L>>) -> Block<K, V, L> {
+        let next = next.map(|next| NodePtr::new(ManuallyDrop::new(next).0));
+        // SAFETY: the block is ours and has room for a whole node.
+        let place = unsafe { &raw mut (*self.0.as_ptr()).next };
+        // SAFETY: as above; what is there needs no drop.
+        unsafe { place.write(Cell::new(next)) };
+        self
+    }
+
+    /// # Safety
+    /// 1. `link_to` was the last that has written to the block, and this is called once.
+    #[inline(always)]
+    unsafe fn next(&self) -> Option<Block<K, V, L>> {
+        // SAFETY: the block is ours and has room for a whole node.
+        let place = unsafe { &raw const (*self.0.as_ptr()).next };
+        // SAFETY: 1.
+        let next = unsafe { place.read() }.get()?;
+        Some(Block::of(next))
+    }
+
+    #[inline(always)]
+    fn of(node: NodePtr<K, V, L>) -> Block<K, V, L> {
+        // SAFETY: a node's address is never null.
+        Block(unsafe { NonNull::new_unchecked(node.as_ptr()) })
+    }
+
     #[inline(always)]
     fn fill(self, node: Node<K, V, L>) -> NodePtr<K, V, L> {
-        let place = self.0;
-        core::mem::forget(self);
+        let place = ManuallyDrop::new(self).0;
         // SAFETY: the block is ours, of the right layout, and holds nothing.
         unsafe { place.write(node) };
         NodePtr::new(place)
@@ -145,18 +217,14 @@ pub(super) struct Chains<K, V, L> {
     /// As many as a power of two.
     heads: Box<[Link<K, V, L>]>,
     len: usize,
-    free: [MaybeUninit<Block<K, V, L>>; MOST_FREE],
+    /// Blocks without a node, `free_len` of them.
+    free: Option<Block<K, V, L>>,
     free_len: usize,
 }
 
 impl<K, V, L> Chains<K, V, L> {
     fn new() -> Chains<K, V, L> {
-        Chains {
-            heads: empty(FEWEST),
-            len: 0,
-            free: [const { MaybeUninit::uninit() }; MOST_FREE],
-            free_len: 0,
-        }
+        Chains { heads: empty(FEWEST), len: 0, free: None, free_len: 0 }
     }
 
     /// How many keys there are.
@@ -186,21 +254,25 @@ impl<K, V, L> Chains<K, V, L> {
         })
     }
 
+    /// Keeps the block, unless there are enough.
+    #[inline(always)]
     fn push_block(&mut self, block: Block<K, V, L>) -> Option<Block<K, V, L>> {
-        let Some(place) = self.free.get_mut(self.free_len) else {
+        if self.free_len == MOST_FREE {
             return Some(block);
-        };
-        place.write(block);
+        }
+        let first = self.free.take();
+        self.free = Some(block.link_to(first));
         self.free_len += 1;
         None
     }
 
     #[inline(always)]
     fn pop_block(&mut self) -> Option<Block<K, V, L>> {
-        let last = self.free_len.checked_sub(1)?;
-        self.free_len = last;
-        // SAFETY: the first `free_len` were written; this one is not counted any more.
-        Some(unsafe { self.free[last].assume_init_read() })
+        let first = self.free.take()?;
+        // SAFETY: 1: it is on the list, so it was linked, and was not filled since.
+        self.free = unsafe { first.next() };
+        self.free_len -= 1;
+        Some(first)
     }
 
     /// As many chains as `chains`, with the same nodes.
@@ -278,9 +350,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         self.unlink(node, node_ref);
         // SAFETY: nobody has a share and it is not linked, so nobody will read it again.
         let content = unsafe { node.as_ptr().read() };
-        // SAFETY: a node is never null.
-        let block = Block(unsafe { NonNull::new_unchecked(node.as_ptr()) });
-        Some(Removed { _content: content, _block: self.push_block(block) })
+        Some(Removed { _content: content, _block: self.push_block(Block::of(node)) })
     }
 
     #[inline(always)]
@@ -320,8 +390,7 @@ impl<K, V, L> Drop for Shard<K, V, L> {
                 // SAFETY: the table is being dropped, so nobody has a share that can still be used.
                 let content = unsafe { node.as_ptr().read() };
                 link = content.next.get();
-                // SAFETY: a node is never null.
-                drop(Block(unsafe { NonNull::new_unchecked(node.as_ptr()) }));
+                drop(Block::of(node));
             }
         }
     }

@@ -42,8 +42,8 @@ use core::borrow::Borrow;
 use parkade_core::Moment;
 
 /// How many shards a table has for each processor. Guess: two threads meet at one of them every eighth time.
-const SHARDS_PER_PROCESSOR: usize = if cfg!(loom) { 1 } else { 4 };
-const FEWEST_SHARDS: usize = if cfg!(loom) { 2 } else { 16 };
+const SHARDS_PER_PROCESSOR: usize = if cfg!(loom) { 1 } else { 8 };
+const FEWEST_SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
 /// So that a tag has bits left for chains.
 const MOST_SHARDS: usize = 1024;
 
@@ -90,7 +90,7 @@ impl<K, V: Payload, L: KeyLock> Share<'_, K, V, L> {
 
     /// The calling thread has the key now, and its share is that of a holder.
     fn entered(self, mode: L::Mode) -> NodePtr<K, V, L> {
-        self.node().note_taken(mode);
+        self.node().note_taken(mode, Stamp::now());
         let node = self.node;
         core::mem::forget(self);
         node
@@ -134,8 +134,10 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         Q: Eq + ToOwned<Owned = K> + ?Sized,
     {
         let now = Stamp::now();
-        let mut shard = self.shard(tag).lock();
+        let home = self.shard(tag);
+        let mut shard = home.lock();
         let Some(node) = shard.find(tag, key) else {
+            home.cool_down();
             return Found::Entered(shard.insert(tag, key.to_owned(), mode, now));
         };
         // SAFETY: 1 of `get`: linked, and the shard is locked.
@@ -145,7 +147,14 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
             unsafe { node.lock_idle(mode, now) };
             return Found::Entered(node);
         }
+        home.heat_up();
         node_ref.add_ref();
+        // Nobody waits for a shard that is held by somebody who waits; but to try is quick, and spares who
+        // passes a key on to himself the way by the share.
+        if node_ref.lock().try_acquire(mode) {
+            node_ref.note_taken(mode, now);
+            return Found::Entered(node);
+        }
         Found::Shared(Share { table: self, node })
     }
 
@@ -224,7 +233,7 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
                         return None;
                     }
                     node_ref.add_ref();
-                    node_ref.note_taken(mode);
+                    node_ref.note_taken(mode, now);
                 }
                 node
             }

@@ -38,7 +38,7 @@ use crate::{
 use core::time::Duration;
 use parkade_core::{
     Moment, ParkRequest, ParkResult, Place, UnparkResult, UnparkToken, fence,
-    policy::{self, Wait},
+    policy::{self, Turns, Wait},
 };
 
 /// What a woken thread is told: that it is the designated one.
@@ -111,7 +111,7 @@ impl RawMutex {
     /// whose deadline passes just after it was woken.
     #[cfg(all(test, loom))]
     pub(super) fn acquire_or_give_up_once_woken(&self) -> bool {
-        let mut waiter = self.newcomer(None);
+        let mut waiter = self.newcomer(None, Turns::WhereEasy);
         while waiter.role == Role::Newcomer {
             if self.word.try_acquire_as(waiter.role) {
                 return true;
@@ -139,7 +139,7 @@ impl RawMutex {
     #[inline]
     pub(crate) fn acquire(&self) {
         if !self.word.try_acquire() {
-            let acquired = self.lock_slow(None);
+            let acquired = self.lock_slow(None, Turns::WhereEasy);
             debug_assert!(acquired, "a wait without a deadline timed out");
         }
     }
@@ -152,7 +152,7 @@ impl RawMutex {
             self.word.settle();
             return self.make_binding();
         }
-        let mut waiter = self.newcomer(None);
+        let mut waiter = self.newcomer(None, Turns::WhereEasy);
         let _ = waiter.wait.queueing();
         waiter.woken();
         let acquired = self.compete(waiter);
@@ -167,7 +167,26 @@ impl RawMutex {
     /// Acquires before the deadline that `deadline` computes if we have to wait at all.
     #[inline]
     pub(crate) fn acquire_until(&self, deadline: impl FnOnce() -> Moment) -> bool {
-        self.word.try_acquire() || self.lock_slow(Some(deadline()))
+        self.word.try_acquire() || self.lock_slow(Some(deadline()), Turns::WhereEasy)
+    }
+
+    /// `acquire`, where it is known how threads take turns.
+    #[cfg(feature = "keyed")]
+    #[cold]
+    pub(crate) fn acquire_taking(&self, turns: Turns) {
+        let acquired = self.lock_slow(None, turns);
+        debug_assert!(acquired, "a wait without a deadline timed out");
+    }
+
+    /// `acquire_until`, likewise.
+    #[cfg(feature = "keyed")]
+    #[cold]
+    pub(crate) fn acquire_taking_until(
+        &self,
+        turns: Turns,
+        deadline: impl FnOnce() -> Moment,
+    ) -> bool {
+        self.try_acquire() || self.lock_slow(Some(deadline()), turns)
     }
 
     #[inline]
@@ -208,14 +227,14 @@ impl RawMutex {
         );
     }
 
-    fn newcomer(&self, deadline: Option<Moment>) -> Waiter {
-        let wait = Wait::begin(self.key(), deadline);
+    fn newcomer(&self, deadline: Option<Moment>, turns: Turns) -> Waiter {
+        let wait = Wait::begin(self.key(), deadline).taking(turns);
         Waiter { wait, role: Role::Newcomer, claimed: false, deadline }
     }
 
     #[cold]
-    fn lock_slow(&self, deadline: Option<Moment>) -> bool {
-        self.compete(self.newcomer(deadline))
+    fn lock_slow(&self, deadline: Option<Moment>, turns: Turns) -> bool {
+        self.compete(self.newcomer(deadline, turns))
     }
 
     fn compete(&self, mut waiter: Waiter) -> bool {
