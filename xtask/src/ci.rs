@@ -167,7 +167,8 @@ fn count() -> Outcome {
 
 fn bench() -> Outcome {
     bench_reports(&["--quick"])?;
-    bench_reports(&["--quick", "--suite", "keyed", "--job-scale", "0.01"])?;
+    let case = ["--job-scale", "0.01", "--case", "1000_100_20_20"];
+    bench_reports(&[&["--quick", "--suite", "keyed"][..], &case].concat())?;
     bench_reports(&["--quick", "--suite", "semaphore"])
 }
 

@@ -97,7 +97,7 @@ pub struct KeyedShape {
 pub enum Draw {
     /// Each as likely as any other.
     Uniform,
-    /// By [`ZIPF_EXPONENT`](crate::draw::ZIPF_EXPONENT): a few are drawn most of the time.
+    /// By [`ZIPF_EXPONENT`]: a few are drawn most of the time.
     Zipf,
 }
 

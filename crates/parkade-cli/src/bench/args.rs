@@ -10,7 +10,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use parkade_bench::run::Plan;
 use parkade_bench::scenario::{self, Role, Sampling, Scenario};
 use parkade_bench::subject::{LockKind, SubjectId};
-use parkade_bench::suites::keyed::Split;
+use parkade_bench::suites::keyed::{CASES, Case, Split};
 use parkade_bench::suites::parking_lot::Crew;
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
@@ -118,6 +118,11 @@ pub(crate) struct Args {
     #[arg(value_parser = splits())]
     pub(crate) job_split: Split,
 
+    /// Run only these cases of `--suite keyed`: `1000_100_20_20`
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "suite")]
+    #[arg(value_parser = cases())]
+    pub(crate) case: Vec<Case>,
+
     /// Write all figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
@@ -143,6 +148,8 @@ pub(crate) struct Args {
 /// How the cases of the suite of keyed locks are run.
 #[derive(Debug)]
 pub(crate) struct Cases {
+    /// Which.
+    pub(crate) cases: Vec<Case>,
     /// What the milliseconds are multiplied by.
     pub(crate) scale: f64,
     /// How the jobs are split.
@@ -176,11 +183,14 @@ impl Args {
         if let Some((_, which)) = given.filter(|_| self.suite != Some(Suite::ParkingLot)) {
             return Err(Usage(format!("--{which} belongs to --suite parking-lot")));
         }
-        if self.job_scale.is_some() && self.suite != Some(Suite::Keyed) {
-            return Err(Usage("--job-scale belongs to --suite keyed".into()));
-        }
-        if self.job_split != Split::default() && self.suite != Some(Suite::Keyed) {
-            return Err(Usage("--job-split belongs to --suite keyed".into()));
+        let knobs = [
+            (self.job_scale.is_some(), "job-scale"),
+            (self.job_split != Split::default(), "job-split"),
+            (!self.case.is_empty(), "case"),
+        ];
+        let given = knobs.into_iter().find(|(given, _)| *given);
+        if let Some((_, which)) = given.filter(|_| self.suite != Some(Suite::Keyed)) {
+            return Err(Usage(format!("--{which} belongs to --suite keyed")));
         }
         let kind = self.kind()?;
         let scenarios = match self.suite {
@@ -222,6 +232,7 @@ impl Args {
         }
         let named = |v: &Variant| !v.is_rival() || self.lock.contains(&v.subject());
         Some(Cases {
+            cases: if self.case.is_empty() { CASES.into() } else { self.case.clone() },
             scale: self.job_scale.unwrap_or(if self.quick { 0.02 } else { 1.0 }),
             split: self.job_split,
             locks: plan.subjects.iter().filter(|variant| named(variant)).cloned().collect(),
@@ -417,6 +428,11 @@ fn job_scale(text: &str) -> Result<f64, String> {
     scale.ok_or_else(|| format!("not a number in {}..={}", range.start(), range.end()))
 }
 
+fn cases() -> impl TypedValueParser<Value = Case> {
+    let find = |name: &str| CASES.into_iter().find(|case| case.name() == name);
+    parse::named(CASES.iter().map(Case::name), find)
+}
+
 fn splits() -> impl TypedValueParser<Value = Split> {
     parse::named(Split::ALL.iter().map(|split| split.name()), Split::find)
 }
@@ -598,7 +614,8 @@ mod tests {
             args.cases(&args.plan().unwrap()).unwrap()
         };
         let all = cases(&[]);
-        assert_eq!((all.scale, all.split), (1.0, Split::Even));
+        assert_eq!((all.cases.len(), all.scale, all.split), (6, 1.0, Split::Even));
+        assert_eq!(cases(&["--case", "1000_2_40_20,1000_20_20_20"]).cases, [CASES[3], CASES[1]]);
         assert_eq!(all.locks, [Variant::from(SubjectId::Parkade)]);
         assert_eq!(cases(&["--quick"]).scale, 0.02);
         let more = cases(&["--job-scale", "0.1", "--quick", "--job-split", "published"]);
@@ -608,6 +625,8 @@ mod tests {
             &["--job-scale", "1"][..],
             &["--suite", "semaphore", "--job-scale", "1"],
             &["--suite", "article", "--job-split", "published"],
+            &["--suite", "semaphore", "--case", "1000_2_40_20"],
+            &["--suite", "keyed", "--case", "1000"],
             &["--suite", "keyed", "--job-scale", "0"],
             &["--suite", "keyed", "--job-scale", "nan"],
             &["--suite", "keyed", "--job-split", "odd"],

@@ -5,7 +5,7 @@ use std::fmt;
 use parkade_bench::memory::{self, KeyMemory, MOST};
 use parkade_bench::report::Report;
 use parkade_bench::subject::Grain;
-use parkade_bench::suites::keyed::{CASES, CaseReport, JobsRun, Split};
+use parkade_bench::suites::keyed::{Case, CaseReport, JobsRun, Split};
 use parkade_bench::variant::Variant;
 
 use super::args;
@@ -14,13 +14,13 @@ use super::table::{align_right, label, new_table, outcome};
 
 /// Runs the published cases.
 pub(crate) fn measure_cases(how: &args::Cases, seed: u64) -> Vec<CaseReport> {
-    let measure = |case| {
-        let report = CaseReport::measure(case, how.scale, how.split, seed, &how.locks);
+    let measure = |case: &Case| {
+        let report = CaseReport::measure(*case, how.scale, how.split, seed, &how.locks);
         let giant = duration(report.giant.secs * 1e9);
         eprintln!("jobs {}: {giant} with one mutex, done", case.name());
         report
     };
-    CASES.into_iter().map(measure).collect()
+    how.cases.iter().map(measure).collect()
 }
 
 /// Asks what a locked key takes, with each lock that has been asked for.
