@@ -9,7 +9,7 @@ use std::{
     cell::Cell,
     collections::BTreeMap,
     sync::{
-        Barrier,
+        Arc, Barrier,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread,
@@ -18,7 +18,8 @@ use std::{
 
 use parkade::{
     Condvar, FairMutex, LazyLock, Mutex, Once, OnceLock, RawFairMutex, RawMutex,
-    RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, lock_api,
+    RawRecursiveRwLock, RawRwLock, RawThreadId, ReentrantMutexGuard, RwLock, Semaphore,
+    SemaphorePolicy, lock_api,
     lock_api::{MutexGuard, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard},
     shared,
 };
@@ -280,6 +281,35 @@ fn counted_during_condvar() {
     });
 }
 
+/// A turn with each operation of a semaphore, of which some wait, some time out and the last finds it closed.
+fn counted_during_semaphore(policy: SemaphorePolicy) {
+    let semaphore = Arc::new(Semaphore::with_policy(3, policy));
+    let shared = || Arc::clone(&semaphore);
+    let timeout = Duration::from_micros(20);
+    counted_during("no allocation, semaphore", |index| {
+        for round in index..index + 64 {
+            let mut held = semaphore.acquire_many(1 + round % 3).unwrap();
+            if round % 4 == 0 {
+                thread::sleep(Duration::from_micros(50));
+            }
+            let part = held.split(1).expect("it has one");
+            held.merge(part);
+            drop(semaphore.try_acquire());
+            drop((semaphore.try_acquire_for(timeout), held));
+            drop(semaphore.try_acquire_many_until(2, Instant::now() + timeout));
+            drop(shared().acquire_many_owned(2));
+            drop((shared().try_acquire_owned(), shared().try_acquire_owned_for(timeout)));
+            semaphore.add_permits(semaphore.forget_permits(1)).unwrap();
+        }
+    });
+    counted_during("no allocation, closing a semaphore", |index| {
+        if index == 0 {
+            semaphore.close();
+        }
+        while semaphore.acquire_many(3).is_ok() {}
+    });
+}
+
 /// Going over to slots, the first slot of a thread, and a writer that ends it.
 fn counted_during_bias() {
     let lock = lock_api::RwLock::<RawRwLock, _>::new(Witness::new());
@@ -317,6 +347,8 @@ fn no_operation_allocates() {
     counted_during_rwlock::<RawRecursiveRwLock>("no allocation, recursive rwlock");
     counted_during_once("no allocation, once");
     counted_during_condvar();
+    counted_during_semaphore(SemaphorePolicy::Fifo);
+    counted_during_semaphore(SemaphorePolicy::Barging);
     assert_eq!(COUNTED.load(Relaxed) - before, 0, "allocations inside lock operations");
 }
 

@@ -51,6 +51,7 @@ fn every_example_prints_what_it_promises() {
         seen.insert(name);
     }
     for name in [
+        "bounded_parallelism",
         "build_your_own_lock",
         "config_reload",
         "fine_grained",

@@ -26,5 +26,4 @@ pub use error::{AcquireError, AddPermitsError, TimedAcquireError, TryAcquireErro
 pub use face::Semaphore;
 #[cfg(not(loom))]
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
-#[cfg(not(loom))]
 pub use state::SemaphorePolicy;

@@ -153,5 +153,15 @@ macro_rules! permit {
     };
 }
 
-permit!(SemaphorePermit<'a>, &'a Semaphore, |shared: &&'a Semaphore| *shared, "semaphore.acquire_many(5)?");
-permit!(OwnedSemaphorePermit, Arc<Semaphore>, Arc::clone, "semaphore.clone().acquire_many_owned(5)?");
+permit!(
+    SemaphorePermit<'a>,
+    &'a Semaphore,
+    |shared: &&'a Semaphore| *shared,
+    "semaphore.acquire_many(5)?"
+);
+permit!(
+    OwnedSemaphorePermit,
+    Arc<Semaphore>,
+    Arc::clone,
+    "semaphore.clone().acquire_many_owned(5)?"
+);

@@ -136,6 +136,29 @@ impl RawSemaphore {
         &self.word
     }
 
+    /// For models, where a deadline cannot pass while a thread is awake: for one whose deadline passes just after it was
+    /// woken in vain.
+    #[cfg(all(test, loom))]
+    pub(super) fn acquire_or_give_up_once_woken(&self, want: Permits) -> Ended {
+        let mut waiter = self.newcomer(want, None);
+        loop {
+            match self.word.attempt(want, waiter.role, Otherwise::Leave) {
+                Attempt::Taken(state) => return self.acquired(waiter, state),
+                Attempt::Closed => return Ended::Closed,
+                Attempt::Short(_) => {}
+            }
+            self.claim_if_overtaken(&mut waiter);
+            if waiter.role == Role::Designated {
+                return self.give_up(&waiter);
+            }
+            match self.park(&mut waiter) {
+                Parking::Attempted(Attempt::Taken(state)) => return self.acquired(waiter, state),
+                Parking::Attempted(_) | Parking::Woken => {}
+                Parking::Ended(ended) => return ended,
+            }
+        }
+    }
+
     pub(super) fn key(&self) -> usize {
         core::ptr::from_ref(self).addr()
     }
@@ -225,9 +248,12 @@ impl RawSemaphore {
 
     #[cold]
     fn acquire_slow(&self, want: Permits, deadline: Option<Moment>) -> Ended {
+        self.wait(self.newcomer(want, deadline), self.attempt(want))
+    }
+
+    fn newcomer(&self, want: Permits, deadline: Option<Moment>) -> Waiter {
         let wait = Wait::begin(self.key(), deadline);
-        let waiter = Waiter { want, wait, role: Role::Newcomer, claim: Claim::None, deadline };
-        self.wait(waiter, self.attempt(want))
+        Waiter { want, wait, role: Role::Newcomer, claim: Claim::None, deadline }
     }
 
     fn wait(&self, mut waiter: Waiter, mut attempt: Attempt) -> Ended {

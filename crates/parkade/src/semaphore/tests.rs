@@ -24,7 +24,8 @@ fn is_legal(word: usize) -> bool {
 /// All legal bits, with few permits and with nearly as many as fit.
 fn legal_words() -> impl Iterator<Item = usize> {
     let permits = [0, 1, 2, 5, MAX_PERMITS - 2, MAX_PERMITS - 1, MAX_PERMITS];
-    let every = permits.into_iter().flat_map(|permits| (0..ONE).map(move |bits| permits * ONE | bits));
+    let every =
+        permits.into_iter().flat_map(|permits| (0..ONE).map(move |bits| permits * ONE | bits));
     every.filter(|&word| is_legal(word))
 }
 
@@ -92,8 +93,7 @@ fn k1_takes_what_is_there_while_nobody_is_queued() {
             |_| true,
             |word| word.try_take(want),
             |word| {
-                let takes =
-                    word & (PARKED | CLOSED | CLAIM) == 0 && word / ONE >= want.get();
+                let takes = word & (PARKED | CLOSED | CLAIM) == 0 && word / ONE >= want.get();
                 (if takes { word - want.get() * ONE } else { word }, takes)
             },
         );
@@ -102,7 +102,8 @@ fn k1_takes_what_is_there_while_nobody_is_queued() {
 
 #[test]
 fn k1_respects_the_line_and_k4_joins_it() {
-    for (want, role) in wants().flat_map(|want| [(want, Role::Newcomer), (want, Role::Designated)]) {
+    for (want, role) in wants().flat_map(|want| [(want, Role::Newcomer), (want, Role::Designated)])
+    {
         for otherwise in [Otherwise::Leave, Otherwise::Queue] {
             walk(
                 |word| role == Role::Newcomer || word & (WAKING | CLOSED) != 0,
@@ -223,20 +224,12 @@ fn k7_passes_the_designation_on_without_the_claim() {
 
 #[test]
 fn k8_claims_for_a_designated_thread_only() {
-    walk(
-        |_| true,
-        Word::claim,
-        |word| (if word & WAKING != 0 { word | CLAIM } else { word }, ()),
-    );
+    walk(|_| true, Word::claim, |word| (if word & WAKING != 0 { word | CLAIM } else { word }, ()));
 }
 
 #[test]
 fn k9_closes_for_good_and_keeps_permits_and_policy() {
-    walk(
-        |_| true,
-        Word::close,
-        |word| (word & !(PARKED | WAKING | CLAIM) | CLOSED, ()),
-    );
+    walk(|_| true, Word::close, |word| (word & !(PARKED | WAKING | CLAIM) | CLOSED, ()));
 }
 
 #[test]
@@ -271,7 +264,8 @@ fn every_transition_is_made_somewhere_and_modelled() {
     for transition in TRANSITIONS {
         let Transition { id, from_to, by, models: named } = transition;
         let made = word.lines().any(|line| {
-            line.trim_start().starts_with("/// ") && line.split([' ', ',', '.', ':']).any(|word| word == *id)
+            line.trim_start().starts_with("/// ")
+                && line.split([' ', ',', '.', ':']).any(|word| word == *id)
         });
         assert!(made, "{id} ({from_to}, {by}) has no method");
         for name in named.split(", ") {
