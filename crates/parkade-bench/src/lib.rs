@@ -54,7 +54,8 @@
 //!
 //! In a scenario `keyed-T-N` each of T threads draws one of N keys, locks it, works on the key's
 //! value, and unlocks; draws are the same for all locks of a round and cost next to nothing ([`draw`]).
-//! The values are a line of memory each beside the lock, so that all locks protect the same. A rival
+//! The values are beside the lock, so that all locks protect the same, and up to 16,384 of them on lines of
+//! their own. A rival
 //! that keeps other keys locked too ([`subject::Grain::Coarse`]) does less than is asked for: it has a
 //! mark of its own and is neither best nor fairest rival. What a locked key takes in memory is measured
 //! apart ([`memory`]).

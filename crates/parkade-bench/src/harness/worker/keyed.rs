@@ -9,15 +9,16 @@ use crate::scenario::KeyedShape;
 use crate::sides::Access;
 use crate::subject::KeyedSubject;
 
-/// A key's value, on a line of its own.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Line(AtomicU64);
+/// How many values lie on lines of their own. Where there are more keys, two threads seldom meet on a line of
+/// eight, and fetching a line and its page from afar for every value would be most of every lock's figure.
+const MOST_PADDED: u32 = 1 << 14;
 
 /// The keys' locks and, the same for all subjects, their values.
 pub(in crate::harness) struct Floor<S: KeyedSubject> {
     map: S::Map,
-    values: Box<[Line]>,
+    values: Box<[AtomicU64]>,
+    /// From one value to the next.
+    stride: usize,
 }
 
 impl<S: KeyedSubject> Floor<S> {
@@ -27,13 +28,22 @@ impl<S: KeyedSubject> Floor<S> {
         for key in 0..keys {
             S::with(&map, key.into(), || ());
         }
-        Floor { map, values: (0..keys).map(|_| Line(AtomicU64::new(1))).collect() }
+        let stride =
+            if keys <= MOST_PADDED { size_of::<Padded<u8>>() / size_of::<u64>() } else { 1 };
+        let values = (0..keys as usize * stride).map(|_| AtomicU64::new(1)).collect();
+        Floor { map, values, stride }
+    }
+
+    #[inline(always)]
+    fn value(&self, key: u32) -> &AtomicU64 {
+        &self.values[key as usize * self.stride]
     }
 
     /// The value of each key.
     #[cfg(test)]
     pub(in crate::harness) fn values(&self) -> Vec<u64> {
-        self.values.iter().map(|line| line.0.load(Ordering::Relaxed)).collect()
+        let value = |key| self.value(key as u32).load(Ordering::Relaxed);
+        (0..self.values.len() / self.stride).map(value).collect()
     }
 }
 
@@ -54,7 +64,7 @@ impl<'a, S: KeyedSubject> Operation for OfKey<'a, S> {
 
     #[inline(always)]
     fn with<R>(at: &At<'a, S>, section: impl FnOnce(&AtomicU64) -> R) -> R {
-        let value = &at.floor.values[at.key as usize].0;
+        let value = at.floor.value(at.key);
         S::with(&at.floor.map, at.key.into(), || section(value))
     }
 }
