@@ -22,6 +22,8 @@
 //! assert_eq!(*HITS.lock(), 4);
 //! ```
 //!
+//! [`keyed`] has a lock for each key (a user, a file, an order), with nothing left of those that nobody uses.
+//!
 //! [`shared`] has the same locks as handles that are cloned, instead of an `Arc` around each.
 //!
 //! # Features
@@ -30,6 +32,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `keyed` (default) | [`keyed`] |
 //! | `arc_lock` | guards that own their lock through an `Arc` (`lock_arc`, ...) |
 //! | `serde` | `Serialize` and `Deserialize` for the locks and their handles, as the value alone, which is locked while it is written |
 //! | `owning_ref` | `StableAddress` for the guards, as in `parking_lot`. The crate [`owning_ref`] is unmaintained, and several of its functions are unsound (RUSTSEC-2022-0040): for old code only; use the guards' `map` instead |

@@ -55,6 +55,7 @@ fn every_example_prints_what_it_promises() {
         "build_your_own_lock",
         "config_reload",
         "fine_grained",
+        "per_user_counter",
         "session_cache",
         "shared_counter",
         "timeout_telemetry",

@@ -45,13 +45,6 @@ impl<K: Clone> KeyInfo<K> {
 }
 
 impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
-    /// How many keys are in the table.
-    pub(crate) fn len(&self) -> usize {
-        self.shards().iter().map(|shard| shard.lock().len()).sum()
-    }
-}
-
-impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
     /// What `look` finds of each key, under the lock of its shard.
     pub(crate) fn list<R>(&self, mut look: impl FnMut(&Node<K, V, L>) -> R) -> Vec<R> {
         let mut found = Vec::new();

@@ -1,7 +1,11 @@
 //! A key that somebody holds or waits for.
 
 use super::lock::KeyLock;
-use core::{cell::Cell, cell::UnsafeCell, ptr::NonNull, time::Duration};
+use core::{
+    cell::{Cell, UnsafeCell},
+    ptr::NonNull,
+    time::Duration,
+};
 use parkade_core::{
     Moment,
     shim::{AtomicU32, Ordering::Relaxed},

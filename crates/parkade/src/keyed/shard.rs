@@ -238,6 +238,12 @@ impl<K, V, L> Chains<K, V, L> {
         self.heads.len()
     }
 
+    /// How many blocks it keeps.
+    #[cfg(test)]
+    pub(super) fn spare(&self) -> usize {
+        self.free_len
+    }
+
     #[inline(always)]
     fn head(&self, tag: u32) -> usize {
         tag as usize & (self.heads.len() - 1)
@@ -354,7 +360,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
     }
 
     #[inline(always)]
-    fn unlink(&mut self, node: NodePtr<K, V, L>, node_ref: &Node<K, V, L>) {
+    pub(super) fn unlink(&mut self, node: NodePtr<K, V, L>, node_ref: &Node<K, V, L>) {
         let head = self.head(node_ref.tag);
         let next = node_ref.next.get();
         if self.heads[head] == Some(node) {
@@ -374,7 +380,7 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         }
         self.len -= 1;
         if self.heads.len() > FEWEST && self.len < self.heads.len() / SPARSE {
-            self.resize(self.heads.len() / (SPARSE / 2));
+            self.resize(FEWEST.max(self.heads.len() / (SPARSE / 2)));
         }
     }
 }

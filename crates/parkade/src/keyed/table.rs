@@ -45,7 +45,7 @@ use parkade_core::Moment;
 const SHARDS_PER_PROCESSOR: usize = if cfg!(loom) { 1 } else { 8 };
 const FEWEST_SHARDS: usize = if cfg!(loom) { 2 } else { 32 };
 /// So that a tag has bits left for chains.
-const MOST_SHARDS: usize = 1024;
+const MOST_SHARDS: usize = if cfg!(loom) { 2 } else { 1024 };
 
 /// Keys that are held or waited for.
 pub(crate) struct Table<K, V, L> {
@@ -124,6 +124,11 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
     /// Every shard, for whoever lists keys.
     pub(super) fn shards(&self) -> &[Shard<K, V, L>] {
         &self.shards
+    }
+
+    /// How many keys are in the table.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     /// Looks the key up and takes a share in it, in one step.
@@ -336,4 +341,40 @@ fn panic_if_own<K, V, L: KeyLock>(node: &Node<K, V, L>, held: Held) {
         );
     }
     let _ = (node, held, Sharing::Alone);
+}
+
+/// Steps of which the mutants make wrong protocols.
+#[cfg(all(test, loom))]
+impl<K: PartialEq + Eq, V: Payload, L: KeyLock> Table<K, V, L> {
+    pub(super) fn unlink_blindly(&self, Tag(tag): Tag, node: NodePtr<K, V, L>) {
+        // SAFETY: never freed.
+        self.shard(tag).lock().unlink(node, unsafe { node.get() });
+    }
+
+    pub(super) fn give_back_for_mutants(&self, node: NodePtr<K, V, L>) {
+        // SAFETY: none; it is what the mutant does wrong.
+        unsafe { self.give_back(node) };
+    }
+
+    pub(super) fn find_for_mutants(&self, Tag(tag): Tag, key: &K) -> Option<NodePtr<K, V, L>> {
+        self.shard(tag).lock().find(tag, key)
+    }
+
+    pub(super) fn add_ref_for_mutants(&self, Tag(tag): Tag, node: NodePtr<K, V, L>) {
+        let _shard = self.shard(tag).lock();
+        // SAFETY: its memory is kept.
+        unsafe { node.get() }.add_ref();
+    }
+
+    pub(super) fn find_and_share_for_mutants(
+        &self,
+        Tag(tag): Tag,
+        key: &K,
+    ) -> Option<NodePtr<K, V, L>> {
+        let shard = self.shard(tag).lock();
+        let node = shard.find(tag, key)?;
+        // SAFETY: 1 of `get`: linked, and the shard is locked.
+        unsafe { node.get() }.add_ref();
+        Some(node)
+    }
 }

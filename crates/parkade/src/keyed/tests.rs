@@ -1,1 +1,194 @@
+//! The table without threads: what is in it, how it grows and shrinks, what it keeps.
 
+use super::{
+    lock::{Alone, Fairness},
+    node::{Node, NodePtr},
+    shard::Payload,
+    table::{Table, Tag},
+};
+use crate::{
+    RawMutex,
+    rwlock::{Core, Held, Mode},
+};
+use std::{cell::Cell, rc::Rc};
+
+type Mutexes<K> = Table<K, (), RawMutex>;
+
+// At most 64 bytes for each key beside the key: the node, and two chains at most.
+static_assertions::const_assert!(size_of::<Node<u64, (), RawMutex>>() - 8 + 2 * 8 <= 64);
+static_assertions::const_assert!(size_of::<Node<u64, (), Core>>() - 8 + 2 * 8 <= 64);
+static_assertions::const_assert_eq!(size_of::<Node<u64, (), RawMutex>>(), 40);
+static_assertions::const_assert_eq!(size_of::<super::KeyedMutexGuard<'_, u64>>(), 16);
+static_assertions::assert_impl_all!(super::KeyedMutex<String>: Send, Sync);
+static_assertions::assert_impl_all!(super::KeyedRwLock<String>: Send, Sync);
+static_assertions::assert_impl_all!(super::KeyedMutexGuard<'static, String>: Sync);
+static_assertions::assert_impl_all!(super::OwnedKeyedMutexGuard<String>: Sync);
+#[cfg(feature = "send_guard")]
+static_assertions::assert_impl_all!(super::KeyedMutexGuard<'static, String>: Send);
+#[cfg(feature = "send_guard")]
+static_assertions::assert_impl_all!(super::OwnedKeyedMutexGuard<String>: Send);
+#[cfg(not(feature = "send_guard"))]
+static_assertions::assert_not_impl_any!(super::OwnedKeyedMutexGuard<String>: Send);
+#[cfg(not(feature = "send_guard"))]
+static_assertions::assert_not_impl_any!(super::KeyedMutexManyGuard<'static, String>: Send);
+static_assertions::assert_not_impl_any!(super::KeyedMutex<Rc<u8>>: Send, Sync);
+
+fn enter<V: Payload>(table: &Table<u64, V, RawMutex>, key: u64) -> NodePtr<u64, V, RawMutex> {
+    table.enter(Tag::of(key), &key, Alone, Held::here())
+}
+
+fn leave<V: Payload>(table: &Table<u64, V, RawMutex>, node: NodePtr<u64, V, RawMutex>) {
+    // SAFETY: 1: entered by `enter`.
+    unsafe { table.leave(node, Alone, Fairness::Barging) };
+}
+
+/// How many chains and spare blocks there are.
+fn memory<K, V: Payload>(table: &Table<K, V, RawMutex>) -> (usize, usize) {
+    let shards = table.shards().iter().map(|shard| shard.lock());
+    shards.fold((0, 0), |sum, chains| (sum.0 + chains.capacity(), sum.1 + chains.spare()))
+}
+
+#[test]
+fn a_table_grows_with_its_keys_and_shrinks_with_them() {
+    let table = Mutexes::<u64>::new();
+    let shards = table.shards().len();
+    let empty = memory(&table);
+    assert_eq!(empty, (8 * shards, 0));
+    let keys = 20_000;
+    for _ in 0..3 {
+        let nodes: Vec<_> = (0..keys).map(|key| enter(&table, key)).collect();
+        assert_eq!(table.len(), keys as usize);
+        let (chains, spare) = memory(&table);
+        assert!(chains >= keys as usize && chains <= 4 * keys as usize, "{chains}");
+        assert_eq!(spare, 0);
+        // Found again, each its own.
+        for (key, node) in (0..).zip(&nodes) {
+            // SAFETY: 1 of `get`: entered above.
+            assert_eq!(unsafe { node.get() }.key(), &key);
+            assert!(table.try_enter(Tag::of(key), &key, Alone, Held::here()).is_none());
+        }
+        nodes.into_iter().for_each(|node| leave(&table, node));
+        assert_eq!(table.len(), 0);
+        let (chains, spare) = memory(&table);
+        assert_eq!(chains, empty.0);
+        assert_eq!(spare, 16 * shards);
+    }
+}
+
+#[test]
+fn shrinking_has_hysteresis() {
+    let table = Mutexes::<u64>::new();
+    let mut nodes: Vec<_> = (0..20_000).map(|key| enter(&table, key)).collect();
+    while nodes.len() > 3_000 {
+        leave(&table, nodes.pop().unwrap());
+    }
+    let before = memory(&table).0;
+    // One more and one less, again and again, changes nothing.
+    for key in 30_000..31_000 {
+        let node = enter(&table, key);
+        leave(&table, node);
+        assert_eq!(memory(&table).0, before);
+    }
+    nodes.into_iter().for_each(|node| leave(&table, node));
+}
+
+/// Consecutive numbers as hashes, multiples of a power of two, and hashes that differ in few bits.
+#[test]
+fn poor_hashes_are_spread_over_all_shards() {
+    for shift in [0, 8, 16, 32, 48] {
+        let table = Mutexes::<u64>::new();
+        let shards = table.shards().len();
+        let keys = 64 * shards as u64;
+        let nodes: Vec<_> = (0..keys)
+            .map(|key| table.enter(Tag::of(key << shift), &key, Alone, Held::here()))
+            .collect();
+        let most = table.shards().iter().map(|shard| shard.lock().len()).max().unwrap();
+        assert!(
+            most < 160,
+            "hashes << {shift}: {most} keys in a shard, where there are 64 on average"
+        );
+        nodes.into_iter().for_each(|node| leave(&table, node));
+    }
+}
+
+/// Counts how many there are.
+#[derive(PartialEq, Eq, Clone)]
+struct Counted(Rc<()>, u32);
+
+#[test]
+fn keys_are_dropped_once_also_those_of_forgotten_guards() {
+    let (count, table) = (Rc::new(()), Mutexes::<Counted>::new());
+    let enter = |key: u32| {
+        let counted = Counted(Rc::clone(&count), key);
+        table.enter(Tag::of(key.into()), &counted, Alone, Held::here())
+    };
+    let nodes: Vec<_> = (0..500).map(enter).collect();
+    assert_eq!(Rc::strong_count(&count), 501);
+    for node in nodes.into_iter().step_by(2) {
+        // SAFETY: 1: entered above.
+        unsafe { table.leave(node, Alone, Fairness::Barging) };
+    }
+    assert_eq!(Rc::strong_count(&count), 251);
+    assert_eq!(table.len(), 250);
+    drop(table);
+    assert_eq!(Rc::strong_count(&count), 1);
+}
+
+/// A value that is worth keeping if it is not 0.
+struct Number(Cell<u32>);
+
+impl Payload for Number {
+    fn vacant() -> Number {
+        Number(Cell::new(0))
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.0.get() == 0
+    }
+}
+
+#[test]
+fn a_key_with_a_value_stays_until_the_value_is_taken() {
+    let table = Table::<u64, Number, RawMutex>::new();
+    let set = |key, number| {
+        let node = enter(&table, key);
+        // SAFETY: 1 of `get`, and we hold the key.
+        let before = unsafe { &*node.get().value() }.0.replace(number);
+        assert!(table.try_enter(Tag::of(key), &key, Alone, Held::here()).is_none());
+        leave(&table, node);
+        before
+    };
+    assert_eq!(set(1, 5), 0);
+    assert_eq!(set(2, 6), 0);
+    assert_eq!(table.len(), 2);
+    assert_eq!(table.peek(Tag::of(1), &1, Node::holders), Some(0));
+    assert_eq!(set(1, 7), 5);
+    let node = table.try_enter(Tag::of(1), &1, Alone, Held::here()).expect("nobody has it");
+    assert_eq!(table.peek(Tag::of(1), &1, Node::holders), Some(1));
+    leave(&table, node);
+    assert_eq!(set(1, 0), 7);
+    assert_eq!(table.len(), 1);
+    assert_eq!(set(1, 0), 0);
+    assert_eq!(set(2, 0), 6);
+    assert_eq!(table.len(), 0);
+}
+
+#[test]
+fn a_lock_is_born_held_in_the_mode_asked_for() {
+    let table = Table::<u64, (), Core>::new();
+    let enter = |mode| table.try_enter(Tag::of(1), &1, mode, Held::here());
+    // SAFETY: 1: entered in that mode.
+    let leave = |node, mode| unsafe { table.leave(node, mode, Fairness::Barging) };
+    let writing = enter(Mode::Exclusive).unwrap();
+    assert!(enter(Mode::Exclusive).is_none() && enter(Mode::Shared).is_none());
+    leave(writing, Mode::Exclusive);
+    let readers = [(); 3].map(|()| enter(Mode::Shared).unwrap());
+    assert_eq!(table.peek(Tag::of(1), &1, Node::holders), Some(3));
+    for reader in readers {
+        assert!(enter(Mode::Exclusive).is_none());
+        leave(reader, Mode::Shared);
+    }
+    assert_eq!(table.len(), 0);
+    let writing = enter(Mode::Exclusive).expect("the readers have left");
+    leave(writing, Mode::Exclusive);
+}
