@@ -25,7 +25,7 @@ fn is_legal(word: usize) -> bool {
 fn legal_words() -> impl Iterator<Item = usize> {
     let permits = [0, 1, 2, 5, MAX_PERMITS - 2, MAX_PERMITS - 1, MAX_PERMITS];
     let every =
-        permits.into_iter().flat_map(|permits| (0..ONE).map(move |bits| permits * ONE | bits));
+        permits.into_iter().flat_map(|permits| (0..ONE).map(move |bits| (permits * ONE) | bits));
     every.filter(|&word| is_legal(word))
 }
 
@@ -253,7 +253,7 @@ fn k11_tells_whether_it_is_closed() {
 
 #[test]
 fn the_word_speaks() {
-    let text = format!("{:?}", Word::of(3 * ONE | BARGING | PARKED | CLAIM));
+    let text = format!("{:?}", Word::of((3 * ONE) | BARGING | PARKED | CLAIM));
     assert_eq!(text, r#"3 {"PARKED", "BARGING", "CLAIM"}"#);
 }
 
