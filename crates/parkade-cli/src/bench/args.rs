@@ -113,7 +113,7 @@ pub(crate) struct Args {
     /// How `--suite keyed` splits jobs among workers
     ///
     /// even: as many for each. published: at random as in the published run, where some workers had
-    /// nearly twice as many as others; that bounds the ratio whatever the lock.
+    /// nearly twice as many as others; that bounds the ratio whatever the lock, so it has no mark.
     #[arg(long, value_name = "HOW", requires = "suite", default_value = "even")]
     #[arg(value_parser = splits())]
     pub(crate) job_split: Split,

@@ -112,14 +112,14 @@ fn case_row(
     let published = case.case.published;
     let judged = !lock.is_rival();
     let all = |done| format!("{done} of {}", case.case.jobs);
-    let fast = case.case.mark.map(|mark| case.ratio(run) >= mark);
+    let fast = case.mark().map(|mark| case.ratio(run) >= mark);
     vec![
         plain(case.case.name()),
         plain(seconds(case.giant)),
         plain(label(report, lock)),
         plain(seconds(run)),
         (ratio(case.ratio(run)), fast.filter(|_| judged)),
-        plain(or_dash(case.case.mark, |mark| format!(">= {}", ratio(mark)))),
+        plain(or_dash(case.mark(), |mark| format!(">= {}", ratio(mark)))),
         plain(ratio(case.ideal)),
         plain(ratio(published.ratio())),
         plain(format!("{} s, {} s", published.giant_secs, published.keyed_secs)),
@@ -144,7 +144,10 @@ fn case_notes(report: &Report) -> Vec<String> {
             "jobs are split evenly; the published run gave some workers nearly twice as many as \
              others (--job-split published), which bounds the ratio whatever the lock"
         }
-        Split::Published => "jobs are split unevenly at random, as in the published run",
+        Split::Published => {
+            "jobs are split unevenly at random, as in the published run; nothing but every job done is \
+             asked for, because the busiest worker bounds the ratio"
+        }
     });
     notes.extend(split.map(str::to_owned));
     notes.extend(missed(report));
