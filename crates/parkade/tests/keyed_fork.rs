@@ -19,7 +19,7 @@ fn a_child_uses_the_keys_of_the_thread_that_forked() {
         let map = KeyedMutex::<u64>::new();
         let shared = KeyedRwLock::<u64>::new();
         let (guard, reading) = (map.lock(&1), shared.read(&1));
-        let side = thread::scope(|scope| {
+        let (pid, reading) = thread::scope(|scope| {
             for _ in 0..3 {
                 scope.spawn(|| drop(map.lock(&1)));
             }
@@ -28,9 +28,9 @@ fn a_child_uses_the_keys_of_the_thread_that_forked() {
                 let info = &map.snapshot()[0];
                 info.waiters == 3 && parkade_core::snapshot().len() == 3
             });
-            let side = fork();
-            if let Side::Child = side {
-                child(|| {
+            let pid = match fork() {
+                Side::Parent(pid) => pid,
+                Side::Child => child(|| {
                     assert!(map.is_locked(&1) && map.try_lock(&1).is_none());
                     let waits = || assert!(map.try_lock_for(&1, Duration::from_secs(20)).is_some());
                     thread::scope(|scope| {
@@ -43,14 +43,12 @@ fn a_child_uses_the_keys_of_the_thread_that_forked() {
                     drop(reading);
                     drop((map.lock(&1), map.lock(&2), shared.write(&1)));
                     assert!(!map.is_locked(&1) && shared.is_empty());
-                });
-            }
+                }),
+            };
             drop(guard);
-            side
+            (pid, reading)
         });
-        if let Side::Parent(pid) = side {
-            reap(pid, "keys held and waited for");
-        }
+        reap(pid, "keys held and waited for");
         drop(reading);
         assert!(map.is_empty() && shared.is_empty());
     }

@@ -271,8 +271,10 @@ fn model_keyed_value_stays() {
         let keyed = Keyed::<Kept, RawMutex>::new();
         let other = spawn(&keyed, |keyed| keyed.lock_touch_unlock(Alone));
         let node = keyed.enter(1, Alone);
-        // SAFETY: 1 of `get`, and the value is ours: we hold the key.
-        unsafe { (*node.get().value()).0 = true };
+        // SAFETY: 1 of `get`: we hold the key.
+        let value = unsafe { node.get() }.value();
+        // SAFETY: as above.
+        unsafe { (*value).0 = true };
         keyed.touch();
         keyed.leave(node, Alone);
         other.join().unwrap();

@@ -138,14 +138,14 @@ impl<K, V, L> Deref for Locked<'_, K, V, L> {
 
     #[inline(always)]
     fn deref(&self) -> &Chains<K, V, L> {
-        &self.chains
+        &*self.chains
     }
 }
 
 impl<K, V, L> DerefMut for Locked<'_, K, V, L> {
     #[inline(always)]
     fn deref_mut(&mut self) -> &mut Chains<K, V, L> {
-        &mut self.chains
+        &mut *self.chains
     }
 }
 

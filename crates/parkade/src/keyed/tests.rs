@@ -152,8 +152,10 @@ fn a_key_with_a_value_stays_until_the_value_is_taken() {
     let table = Table::<u64, Number, RawMutex>::new();
     let set = |key, number| {
         let node = enter(&table, key);
-        // SAFETY: 1 of `get`, and we hold the key.
-        let before = unsafe { &*node.get().value() }.0.replace(number);
+        // SAFETY: 1 of `get`: we hold the key.
+        let value = unsafe { node.get() }.value();
+        // SAFETY: as above.
+        let before = unsafe { &*value }.0.replace(number);
         assert!(table.try_enter(Tag::of(key), &key, Alone, Held::here()).is_none());
         leave(&table, node);
         before
