@@ -71,6 +71,8 @@ mod rwlock;
 mod semaphore;
 #[cfg(not(loom))]
 pub mod shared;
+#[cfg(test)]
+mod transition;
 
 pub use condvar::*;
 #[cfg(not(loom))]

@@ -90,6 +90,8 @@
 
 use super::edges::{M1, M2, P1, P4, R0, R2, R3};
 use crate::parked::Parked;
+#[cfg(test)]
+use crate::transition::{Transition, row};
 use core::fmt;
 use parkade_core::{
     fence,
@@ -124,26 +126,6 @@ const BORN: u8 = if cfg!(any(target_os = "linux", loom)) { 0 } else { SYMMETRIC 
 /// Nobody is designated any more, and a claim goes with it.
 const fn resigned(queue: u8) -> u8 {
     queue & !(WAKING | CLAIM)
-}
-
-/// A row of [`TRANSITIONS`].
-#[cfg(test)]
-#[derive(Debug)]
-pub(super) struct Transition {
-    pub(super) id: &'static str,
-    pub(super) from_to: &'static str,
-    pub(super) by: &'static str,
-    pub(super) models: &'static str,
-}
-
-#[cfg(test)]
-const fn row(
-    id: &'static str,
-    from_to: &'static str,
-    by: &'static str,
-    models: &'static str,
-) -> Transition {
-    Transition { id, from_to, by, models }
 }
 
 /// Every change of the word. `id` is what comments and models cite.

@@ -1,7 +1,10 @@
 //! Evidence for: the sequential contract of the word: every legal word through every transition.
 
 use super::{RawMutex, state::*};
-use crate::parked::Parked;
+use crate::{
+    parked::Parked,
+    transition::{Transition, assert_modelled},
+};
 
 const FREE: u8 = 0;
 const HELD: u8 = 1;
@@ -260,16 +263,10 @@ fn every_transition_is_made_somewhere_and_modelled() {
     let (word, slow) = (include_str!("state.rs"), include_str!("raw.rs"));
     let models = concat!(include_str!("model.rs"), include_str!("../condvar/model.rs"));
     for transition in TRANSITIONS {
-        let Transition { id, from_to, by, models: named } = transition;
+        let Transition { id, from_to, by, .. } = transition;
         assert!(word.contains(&format!("// {id}")), "{id} ({from_to}, {by}) has no method");
-        for name in named.split(", ") {
-            assert!(models.contains(&format!("fn model_{name}(")), "{id}: no model {name}");
-        }
-        let covered = models.lines().any(|line| {
-            line.starts_with("/// covers:") && line.split([' ', ',']).any(|word| word == *id)
-        });
-        assert!(covered, "no model covers {id}");
     }
+    assert_modelled(TRANSITIONS, models);
     assert!(slow.contains("fn lock_slow"));
 }
 

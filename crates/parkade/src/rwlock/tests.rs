@@ -1,7 +1,10 @@
 //! Evidence for: the sequential contract of the words: every legal word through every transition.
 
 use super::{period::*, raw::Core, state::*, transitions::*};
-use crate::parked::Parked;
+use crate::{
+    parked::Parked,
+    transition::{Transition, assert_modelled},
+};
 use parkade_core::{fence, policy::Fencing, slots};
 
 const EXCLUSIVE: u32 = 1;
@@ -613,15 +616,7 @@ fn every_transition_is_made_somewhere_and_walked() {
 #[test]
 fn every_transition_is_modelled() {
     let models = concat!(include_str!("model.rs"), include_str!("model_bias.rs"));
-    for Transition { id, models: named, .. } in TRANSITIONS {
-        for name in named.split(", ") {
-            assert!(models.contains(&format!("fn model_{name}(")), "{id}: no model {name}");
-        }
-        let covered = models.lines().any(|line| {
-            line.starts_with("/// covers:") && line.split([' ', ',']).any(|word| word == *id)
-        });
-        assert!(covered, "no model covers {id}");
-    }
+    assert_modelled(TRANSITIONS, models);
 }
 
 /// A counted reader that switches the bias on at the last moment, when somebody is `PENDING` already,

@@ -2,23 +2,7 @@
 //! and the models.
 #![forbid(unsafe_code)]
 
-/// A row of [`TRANSITIONS`].
-#[derive(Debug)]
-pub(super) struct Transition {
-    pub(super) id: &'static str,
-    pub(super) from_to: &'static str,
-    pub(super) by: &'static str,
-    pub(super) models: &'static str,
-}
-
-const fn row(
-    id: &'static str,
-    from_to: &'static str,
-    by: &'static str,
-    models: &'static str,
-) -> Transition {
-    Transition { id, from_to, by, models }
-}
+use crate::transition::{Transition, row};
 
 /// Every change of the words. `id` is what comments and models cite.
 pub(super) const TRANSITIONS: &[Transition] = &[

@@ -62,6 +62,8 @@
 
 use super::edges::{K1, K3, K4, K5, K9, K11};
 use crate::parked::Parked;
+#[cfg(test)]
+use crate::transition::{Transition, row};
 use core::fmt;
 use parkade_core::shim::{
     AtomicUsize,
@@ -77,26 +79,6 @@ const SHIFT: u32 = 5;
 
 /// How many permits there can be.
 pub(super) const MAX_PERMITS: usize = usize::MAX >> SHIFT;
-
-/// A row of [`TRANSITIONS`].
-#[cfg(test)]
-#[derive(Debug)]
-pub(super) struct Transition {
-    pub(super) id: &'static str,
-    pub(super) from_to: &'static str,
-    pub(super) by: &'static str,
-    pub(super) models: &'static str,
-}
-
-#[cfg(test)]
-const fn row(
-    id: &'static str,
-    from_to: &'static str,
-    by: &'static str,
-    models: &'static str,
-) -> Transition {
-    Transition { id, from_to, by, models }
-}
 
 /// Every change of the word. `id` is what comments and models cite.
 #[cfg(test)]
