@@ -166,12 +166,20 @@ fn count() -> Outcome {
 }
 
 fn bench() -> Outcome {
+    bench_reports(&["--quick"])?;
+    let case = ["--job-scale", "0.01", "--case", "1000_100_20_20"];
+    bench_reports(&[&["--quick", "--suite", "keyed"][..], &case].concat())?;
+    bench_reports(&["--quick", "--suite", "semaphore"])
+}
+
+/// Runs the benchmark and looks for the report it must write.
+fn bench_reports(args: &[&str]) -> Outcome {
     let report = target().join("bench-quick.json");
     let path = report.to_str().ok_or("the path of the target directory is not UTF-8")?;
     // An old report must not stand in for a benchmark that wrote none.
     let _ = fs::remove_file(&report);
-    let mut bench = cargo(["run", "--release", "-p", "parkade-cli", "--", "bench", "--quick"]);
-    run_command(bench.args(["--json", path]))?;
+    let mut bench = cargo(["run", "--release", "-p", "parkade-cli", "--", "bench"]);
+    run_command(bench.args(args).args(["--json", path]))?;
     let text = fs::read_to_string(&report).map_err(|error| format!("{path}: {error}"))?;
     // One document or one value a line: both are a sequence of values.
     let values = serde_json::Deserializer::from_str(&text).into_iter::<serde_json::Value>();

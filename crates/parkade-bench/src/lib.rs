@@ -50,6 +50,16 @@
 //! longest wait is compared it is the writers', for they are whom readers can starve. Where there
 //! are readers only nobody waits, and nothing is timed.
 //!
+//! # Keys
+//!
+//! In a scenario `keyed-T-N` each of T threads draws one of N keys, locks it, works on the key's
+//! value, and unlocks; draws are the same for all locks of a round and cost next to nothing ([`draw`]).
+//! The values are beside the lock, so that all locks protect the same, and up to 16,384 of them on lines of
+//! their own. A rival
+//! that keeps other keys locked too ([`subject::Grain::Coarse`]) does less than is asked for: it has a
+//! mark of its own and is neither best nor fairest rival. What a locked key takes in memory is measured
+//! apart ([`memory`]).
+//!
 //! # Limits
 //!
 //! A round of a quarter of a second cannot show a wait of half a second: longest waits want
@@ -60,8 +70,10 @@
 #![deny(unsafe_code)]
 
 pub mod clock;
+pub mod draw;
 pub mod harness;
 pub mod machine;
+pub mod memory;
 pub mod report;
 pub mod rng;
 pub mod run;

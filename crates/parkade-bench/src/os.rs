@@ -1,4 +1,4 @@
-//! What the system knows of a thread: processor time and context switches.
+//! What the system knows of a thread, processor time and context switches, and of the heap.
 //!
 //! The only system calls of the crate are here and in `subjects/pthread.rs`. Where the system
 //! does not tell, the answer is `None` and the tables show a dash.
@@ -68,6 +68,22 @@ pub(crate) fn c_library() -> String {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(crate) fn c_library() -> String {
     "libc".into()
+}
+
+/// Bytes of the heap that are in use, what the allocator needs for each block included.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "std has no face for mallinfo2")]
+pub(crate) fn heap_in_use() -> Option<u64> {
+    // SAFETY: takes no argument and has no precondition.
+    let info = unsafe { libc::mallinfo2() };
+    // Large blocks are mappings of their own.
+    Some((info.uordblks + info.hblkhd) as u64)
+}
+
+/// Bytes of the heap that are in use: unknown on this system.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(crate) fn heap_in_use() -> Option<u64> {
+    None
 }
 
 #[cfg(all(test, target_os = "linux"))]

@@ -6,9 +6,11 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
+use crate::memory::KeyMemory;
 use crate::scenario::{Mark, Role, Scenario};
 use crate::sides::{Access, Sides};
 use crate::subject::LockKind;
+use crate::suites::keyed::CaseReport;
 use crate::variant::Variant;
 use crate::waits::{QuantilePoint, Waits, empty_histogram, merge, quantile_points};
 
@@ -35,6 +37,12 @@ pub struct Report {
     /// The marks, if Parkade was measured against at least one rival: one verdict for each set of
     /// settings it was measured with.
     pub verdicts: Vec<crate::stats::Verdict>,
+    /// The published cases of the suite of keyed locks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cases: Vec<CaseReport>,
+    /// What a locked key takes, if keyed locks were measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_memory: Vec<KeyMemory>,
 }
 
 /// How a run was made.
@@ -80,7 +88,7 @@ pub struct ScenarioReport {
     pub role: Role,
     /// What it must reach.
     pub mark: Option<Mark>,
-    /// One cell for each lock, in the order of [`Report::subjects`].
+    /// One cell for each lock that can run it, in the order of [`Report::subjects`].
     pub cells: Vec<Cell>,
 }
 

@@ -46,13 +46,22 @@ impl Plan {
         if self.ops_per_thread.is_some() {
             return None;
         }
-        let round: Duration = self.scenarios.iter().map(|s| s.round_time(self.time)).sum();
-        Some(round * self.subjects.len() as u32 * self.rounds)
+        let locks = |scenario| self.able(scenario).count() as u32;
+        let round: Duration =
+            self.scenarios.iter().map(|s| s.round_time(self.time) * locks(s)).sum();
+        Some(round * self.rounds)
     }
 
     /// How many steps with a lock the run has.
     pub fn steps(&self) -> u64 {
-        self.scenarios.len() as u64 * self.subjects.len() as u64 * u64::from(self.rounds)
+        let cells = self.scenarios.iter().map(|scenario| self.able(scenario).count() as u64);
+        cells.sum::<u64>() * u64::from(self.rounds)
+    }
+
+    /// The locks that can run a scenario.
+    fn able(&self, scenario: &Scenario) -> impl Iterator<Item = &Variant> {
+        let shape = scenario.shape;
+        self.subjects.iter().filter(move |variant| variant.subject().can(shape))
     }
 
     /// Runs everything: in every round every scenario, in every scenario all locks in random
@@ -72,13 +81,14 @@ impl Plan {
         let mut cells: Vec<Vec<CellInProgress>> = self
             .scenarios
             .iter()
-            .map(|_| self.subjects.iter().cloned().map(CellInProgress::new).collect())
+            .map(|scenario| self.able(scenario).cloned().map(CellInProgress::new).collect())
             .collect();
         let mut rng = Rng::new(self.seed);
         let mut before = 0;
         for round in 1..=self.rounds {
             for (scenario, cells) in self.scenarios.iter().zip(&mut cells) {
-                let mut order: Vec<usize> = (0..self.subjects.len()).collect();
+                let able: Vec<&Variant> = self.able(scenario).collect();
+                let mut order: Vec<usize> = (0..able.len()).collect();
                 rng.shuffle(&mut order);
                 let mut tell = |subject, before| {
                     watcher(Step { round, rounds: self.rounds, scenario, subject, before });
@@ -86,7 +96,7 @@ impl Plan {
                 // The same random choices for all locks of a round.
                 let seed = rng.bits();
                 for index in order {
-                    let subject = &self.subjects[index];
+                    let subject = able[index];
                     tell(Some(subject), before);
                     let limits =
                         Limits { time: self.time, ops_per_thread: self.ops_per_thread, seed };
@@ -151,6 +161,18 @@ mod tests {
         let subjects: Vec<_> = reports[0].cells.iter().map(|cell| cell.subject.clone()).collect();
         assert_eq!(subjects, plan.subjects);
         assert!(reports[0].cells.iter().all(|cell| cell.rounds.len() == 3));
+    }
+
+    #[test]
+    fn a_lock_runs_only_what_it_can() {
+        let find = |name| crate::scenario::find(name).unwrap();
+        let plan = Plan {
+            scenarios: vec![find("sem-8-2"), find("sem-8-8-weighted")],
+            ..plan(vec![SubjectId::Tokio.into(), SubjectId::AsyncLock.into()])
+        };
+        assert_eq!((plan.steps(), plan.duration()), (9, Some(Duration::from_millis(45))));
+        let cells: Vec<usize> = plan.run(|_| ()).iter().map(|report| report.cells.len()).collect();
+        assert_eq!(cells, [2, 1]);
     }
 
     /// A lock whose users note the fair interval that is in force.

@@ -1,12 +1,18 @@
 //! The workloads, by name.
 
+mod catalogue;
+
 use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::draw::ZIPF_EXPONENT;
 use crate::sides::{Access, Sides};
 use crate::subject::LockKind;
+
+pub use catalogue::catalogue;
+use catalogue::rw;
 
 /// One workload: how many threads do what around a lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +78,87 @@ pub enum Shape {
     Condvar(CondvarShape),
     /// Nothing but to ask for what was initialised before, without even a counter.
     Once(OnceShape),
+    /// Locks one of many keys, and works on what belongs to it.
+    Keyed(KeyedShape),
+    /// What is done with a semaphore.
+    Semaphore(SemaphoreShape),
+}
+
+/// What threads do with the mutexes of many keys: each draws a key, locks it, works on the key's value,
+/// unlocks, and draws the next at once. Before the run every key has been locked once, so that a map whose keys
+/// stay has them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyedShape {
+    /// How many keys there are.
+    pub keys: u32,
+    /// How likely each of them is.
+    pub draw: Draw,
+    /// Work steps on the key's value.
+    pub inside: u32,
+}
+
+/// How keys are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Draw {
+    /// Each as likely as any other.
+    Uniform,
+    /// By [`ZIPF_EXPONENT`]: a few are drawn most of the time.
+    Zipf,
+}
+
+/// What threads do with a semaphore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SemaphoreShape {
+    /// Nothing but take and give back one permit, without even a counter.
+    EmptyLoop,
+    /// `inside` work steps on a private value with a permit, then `outside` without.
+    Steps {
+        /// How many permits there are.
+        permits: u32,
+        /// Work steps with a permit.
+        inside: u32,
+        /// Work steps without.
+        outside: u32,
+    },
+    /// The same with a random number of permits at once.
+    Weighted {
+        /// How many permits there are.
+        permits: u32,
+        /// One to so many are asked for.
+        most: u32,
+        /// Work steps with the permits.
+        inside: u32,
+        /// Work steps without.
+        outside: u32,
+    },
+}
+
+impl SemaphoreShape {
+    /// How many permits there are.
+    pub fn permits(self) -> u32 {
+        match self {
+            SemaphoreShape::EmptyLoop => 1,
+            SemaphoreShape::Steps { permits, .. } | SemaphoreShape::Weighted { permits, .. } => {
+                permits
+            }
+        }
+    }
+}
+
+impl Shape {
+    /// What kind of lock it needs.
+    pub fn kind(self) -> LockKind {
+        match self {
+            Shape::Rw(_) => LockKind::Rwlock,
+            Shape::Reentrant(_) => LockKind::Reentrant,
+            Shape::Condvar(_) => LockKind::Condvar,
+            Shape::Once(OnceShape::Call) => LockKind::Once,
+            Shape::Once(OnceShape::Get) => LockKind::OnceLock,
+            Shape::Keyed(_) => LockKind::Keyed,
+            Shape::Semaphore(_) => LockKind::Semaphore,
+            _ => LockKind::Mutex,
+        }
+    }
 }
 
 /// What threads do with a mutex and two condition variables. Each thread's turn, put, take, broadcast or
@@ -198,19 +285,16 @@ pub struct Mark {
     pub wait: Option<f64>,
     /// Most spread between threads allowed; none where threads need not get the same.
     pub spread: Option<f64>,
+    /// Least throughput in parts of the best of those rivals that lock other keys too
+    /// ([`Grain::Coarse`](crate::subject::Grain)) and are no part of the figures above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coarse: Option<f64>,
 }
 
 impl Scenario {
     /// What kind of lock it needs.
     pub fn kind(&self) -> LockKind {
-        match self.shape {
-            Shape::Rw(_) => LockKind::Rwlock,
-            Shape::Reentrant(_) => LockKind::Reentrant,
-            Shape::Condvar(_) => LockKind::Condvar,
-            Shape::Once(OnceShape::Call) => LockKind::Once,
-            Shape::Once(OnceShape::Get) => LockKind::OnceLock,
-            _ => LockKind::Mutex,
-        }
+        self.shape.kind()
     }
 
     /// Which operations are timed.
@@ -218,7 +302,7 @@ impl Scenario {
         match self.shape {
             Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => Sampling::Off,
             Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
-            Shape::Once(_) => Sampling::Off,
+            Shape::Once(_) | Shape::Semaphore(SemaphoreShape::EmptyLoop) => Sampling::Off,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
@@ -227,6 +311,7 @@ impl Scenario {
             Shape::SleepInside { .. } | Shape::Burst { .. } => Sampling::Every,
             Shape::Condvar(CondvarShape::PingPong | CondvarShape::Broadcast) => Sampling::Every,
             Shape::Condvar(CondvarShape::Queue { .. }) => Sampling::OneIn(16),
+            Shape::Semaphore(_) => Sampling::OneIn(16),
             // 20 ns for the clock now and then do not show beside 80 ns of work.
             Shape::Steps { inside, outside } if inside + outside >= 80 => Sampling::OneIn(16),
             // In hog the hog itself is timed always, its victims like any short section.
@@ -234,6 +319,7 @@ impl Scenario {
             | Shape::Hog { .. }
             | Shape::Many { .. }
             | Shape::Float { .. }
+            | Shape::Keyed(_)
             | Shape::Rw(_) => Sampling::OneIn(64),
         }
     }
@@ -243,7 +329,8 @@ impl Scenario {
         let wait = match (self.role, self.shape) {
             (Role::Scaling | Role::Custom, _) => return None,
             (Role::Cost, _) | (_, Shape::Rw(RwShape::Mixed { read_percent: 100, .. })) => None,
-            (_, Shape::Once(_)) => None,
+            // Among many keys the longest wait is the scheduler's: shown, not judged.
+            (_, Shape::Once(_) | Shape::Keyed(_)) => None,
             (Role::Mark | Role::Apart, _) => (self.threads > 1).then_some(1.0),
         };
         Some(Mark {
@@ -251,6 +338,7 @@ impl Scenario {
             wait,
             // Long sections: who is passed over misses much.
             spread: matches!(self.shape, Shape::SleepInside { .. }).then_some(0.1),
+            coarse: matches!(self.shape, Shape::Keyed(_)).then_some(0.7),
         })
     }
 
@@ -264,6 +352,8 @@ impl Scenario {
             // Readers that share nothing do not slow each other down.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) if self.threads > 1 => 5.0,
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => 2.0,
+            // Where threads seldom want the same key, they should not wait for each other at all.
+            Shape::Keyed(KeyedShape { keys, .. }) if keys >= 1000 => 2.0,
             // In hog loops the rest of the throughput is somebody's starvation.
             _ if self.name.starts_with("short-") => 0.97,
             _ => 1.0,
@@ -277,6 +367,12 @@ impl Scenario {
             Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => return None,
             Shape::Rw(RwShape::EmptyLoop(_) | RwShape::Apart { .. }) => return None,
             Shape::Condvar(CondvarShape::PingPong) => return None,
+            Shape::Semaphore(SemaphoreShape::EmptyLoop) => return None,
+            Shape::Keyed(_) | Shape::Semaphore(_) => {
+                let rest = self.name.splitn(3, '-').nth(2).unwrap_or_default();
+                let kind = if self.kind() == LockKind::Keyed { "keyed" } else { "sem" };
+                return Some(self.renamed(format!("{kind}-{threads}-{rest}"), threads));
+            }
             Shape::Rw(RwShape::Mixed { read_percent, .. }) => {
                 return Some(rw(threads, read_percent));
             }
@@ -350,8 +446,40 @@ impl Scenario {
             }
             Shape::Once(OnceShape::Call) => "calls of a complete Once in an empty loop".to_owned(),
             Shape::Once(OnceShape::Get) => "gets of a OnceLock's value in an empty loop".to_owned(),
+            Shape::Keyed(shape) => shape.describe(),
+            Shape::Semaphore(shape) => shape.describe(),
         };
         format!("{threads}: {what}")
+    }
+}
+
+impl KeyedShape {
+    fn describe(self) -> String {
+        let KeyedShape { keys, draw, inside } = self;
+        let how = match draw {
+            Draw::Uniform => "at random".to_owned(),
+            Draw::Zipf => format!("by Zipf, exponent {ZIPF_EXPONENT}"),
+        };
+        match keys {
+            1 => format!("always the same key, {inside} work steps inside"),
+            _ => format!("one of {keys} keys {how}, {inside} work steps inside"),
+        }
+    }
+}
+
+impl SemaphoreShape {
+    fn describe(self) -> String {
+        match self {
+            SemaphoreShape::EmptyLoop => {
+                "take the only permit and give it back in an empty loop".to_owned()
+            }
+            SemaphoreShape::Steps { permits, inside, outside } => {
+                format!("{permits} permits, {inside} work steps with one, {outside} without")
+            }
+            SemaphoreShape::Weighted { permits, most, inside, outside } => format!(
+                "{permits} permits, 1 to {most} at once, {inside} work steps with them, {outside} without"
+            ),
+        }
     }
 }
 
@@ -395,124 +523,6 @@ impl RwShape {
             }
         }
     }
-}
-
-const HOLD: Duration = Duration::from_micros(500);
-const BURST: Duration = Duration::from_millis(20);
-
-fn scenario(name: &'static str, threads: u32, shape: Shape) -> Scenario {
-    Scenario { name: Cow::Borrowed(name), threads, shape, role: Role::Mark }
-}
-
-fn steps(name: &'static str, threads: u32, inside: u32, outside: u32) -> Scenario {
-    scenario(name, threads, Shape::Steps { inside, outside })
-}
-
-fn scaling(name: &'static str, threads: u32) -> Scenario {
-    Scenario { role: Role::Scaling, ..steps(name, threads, 20, 60) }
-}
-
-/// `threads` threads of which each reads `read_percent` percent of the time. The work goes by the
-/// number of threads, so that the name says it all.
-fn rw(threads: u32, read_percent: u32) -> Scenario {
-    let inside = match threads {
-        0..=2 => 2,
-        3..=8 => 20,
-        _ => 200,
-    };
-    let role = match (threads, read_percent) {
-        (2, 99) | (8, 99 | 90 | 50) | (32, 95) => Role::Mark,
-        (1 | 2, 100) | (2 | 8, 0) => Role::Apart,
-        (1 | 2 | 8 | 32, 100 | 99 | 95 | 90 | 50) => Role::Scaling,
-        _ => Role::Custom,
-    };
-    Scenario {
-        name: format!("rw-{threads}-{read_percent}").into(),
-        threads,
-        shape: Shape::Rw(RwShape::Mixed { read_percent, inside }),
-        role,
-    }
-}
-
-fn rw_empty(name: &'static str, access: Access) -> Scenario {
-    Scenario { role: Role::Cost, ..scenario(name, 1, Shape::Rw(RwShape::EmptyLoop(access))) }
-}
-
-/// Every scenario of a kind of lock, in the order of the tables.
-pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
-    match kind {
-        LockKind::Mutex => mutex_catalogue(),
-        LockKind::Rwlock => rwlock_catalogue(),
-        LockKind::Reentrant => reentrant_catalogue(),
-        LockKind::Condvar => condvar_catalogue(),
-        LockKind::Once => vec![
-            scenario("once-call-1", 1, Shape::Once(OnceShape::Call)),
-            scenario("once-call-8", 8, Shape::Once(OnceShape::Call)),
-        ],
-        LockKind::OnceLock => vec![
-            scenario("once-get-1", 1, Shape::Once(OnceShape::Get)),
-            scenario("once-get-8", 8, Shape::Once(OnceShape::Get)),
-        ],
-    }
-}
-
-fn rwlock_catalogue() -> Vec<Scenario> {
-    let grid = [1, 2, 8, 32].into_iter().flat_map(|threads| {
-        let writes_only = [2, 8].contains(&threads).then_some(0);
-        [100, 99, 95, 90, 50]
-            .into_iter()
-            .chain(writes_only)
-            .map(move |percent| rw(threads, percent))
-    });
-    let alone =
-        [rw_empty("rw-empty-read", Access::Read), rw_empty("rw-empty-write", Access::Write)];
-    alone.into_iter().chain(grid).collect()
-}
-
-fn reentrant_catalogue() -> Vec<Scenario> {
-    let alone = |name, shape| {
-        let shape = Shape::Reentrant(shape);
-        Scenario { role: Role::Cost, ..scenario(name, 1, shape) }
-    };
-    vec![
-        alone("reentrant-empty", ReentrantShape::EmptyLoop),
-        alone("reentrant-nested", ReentrantShape::Nested),
-    ]
-}
-
-fn condvar_catalogue() -> Vec<Scenario> {
-    let condvar = |name, threads, shape| scenario(name, threads, Shape::Condvar(shape));
-    vec![
-        condvar("cv-ping-pong-2", 2, CondvarShape::PingPong),
-        condvar("cv-queue-8", 8, CondvarShape::Queue { capacity: 16, outside: 200 }),
-        condvar("cv-all-33", 33, CondvarShape::Broadcast),
-    ]
-}
-
-fn mutex_catalogue() -> Vec<Scenario> {
-    vec![
-        Scenario { role: Role::Cost, ..scenario("empty-loop", 1, Shape::EmptyLoop) },
-        scenario("uncontended", 1, Shape::Solo),
-        steps("short-2", 2, 2, 0),
-        steps("short-4", 4, 2, 0),
-        steps("short-16", 16, 2, 0),
-        steps("short-64", 64, 2, 0),
-        steps("mixed-2", 2, 20, 60),
-        steps("mixed-8", 8, 20, 60),
-        steps("mixed-32", 32, 20, 60),
-        steps("cs2us-8", 8, 2_000, 2_000),
-        steps("cs20us-8", 8, 20_000, 5_000),
-        scenario("long-8", 8, Shape::SleepInside { hold: HOLD }),
-        scenario("burst-8", 8, Shape::Burst { on: BURST, off: BURST }),
-        scenario("hog-6", 6, Shape::Hog { hold: HOLD }),
-        scenario("many-32x2", 32, Shape::Many { locks: 2 }),
-        scenario("many-32x64", 32, Shape::Many { locks: 64 }),
-        scenario("many-32x1000", 32, Shape::Many { locks: 1000 }),
-        scaling("mixed-1", 1),
-        scaling("mixed-4", 4),
-        scaling("mixed-16", 16),
-        scaling("mixed-64", 64),
-    ]
 }
 
 /// The scenario of that name.

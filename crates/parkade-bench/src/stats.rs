@@ -6,7 +6,7 @@ pub use verdict::{MarkResult, Measure, Overall, Verdict};
 
 use crate::report::{Cell, Round, ScenarioReport};
 use crate::sides::{Access, Sides};
-use crate::subject::SubjectId;
+use crate::subject::{Grain, SubjectId};
 use crate::variant::Variant;
 use crate::waits::Waits;
 
@@ -112,6 +112,9 @@ pub struct Ratios {
     pub cpu: Option<f64>,
     /// Processor time per operation, to the least of any rival that counts.
     pub cpu_least: Option<f64>,
+    /// Throughput, to the best of those that lock other keys too ([`Grain::Coarse`]), which are no
+    /// rivals otherwise.
+    pub coarse: Option<f64>,
     /// Context switches per operation, to parking_lot 0.13's. Up to one switch for each thread of
     /// the round tells nothing: such counts are equal.
     pub switches: Option<f64>,
@@ -166,22 +169,29 @@ pub struct ScenarioSummary {
     pub fairest_rival: Option<SubjectId>,
     /// Rivals that do not count, because they starve the hog.
     pub disregarded: Vec<SubjectId>,
+    /// The one with the most throughput among those that lock other keys too, and do not count for that.
+    pub best_coarse: Option<SubjectId>,
 }
 
 impl ScenarioSummary {
     /// Compares the locks of a scenario.
     pub fn of(report: &ScenarioReport) -> ScenarioSummary {
         let starving = starving(report);
-        let (disregarded, rivals): (Vec<&Cell>, Vec<&Cell>) = report
+        let (coarse, exact): (Vec<&Cell>, Vec<&Cell>) = report
             .cells
             .iter()
             .filter(|cell| cell.subject.is_rival())
-            .partition(|cell| starving.contains(&&cell.subject));
-        let switches = report.cell(SubjectId::ParkingLot013);
+            .partition(|cell| cell.subject.subject().grain() == Grain::Coarse);
+        let (disregarded, rivals): (Vec<&Cell>, Vec<&Cell>) =
+            exact.into_iter().partition(|cell| starving.contains(&&cell.subject));
+        let others = Others { rivals, coarse, switches: report.cell(SubjectId::ParkingLot013) };
         let mut cells: Vec<CellSummary> =
-            report.cells.iter().filter_map(|cell| summarize(cell, &rivals, switches)).collect();
-        let counted = || cells.iter().filter(|c| rivals.iter().any(|r| r.subject == c.subject));
-        let best = counted().max_by(|a, b| a.ops_per_sec.total_cmp(&b.ops_per_sec));
+            report.cells.iter().filter_map(|cell| summarize(cell, &others)).collect();
+        let those = |of: &[&Cell], c: &CellSummary| of.iter().any(|r| r.subject == c.subject);
+        let counted = || cells.iter().filter(|c| those(&others.rivals, c));
+        let by_rate = |a: &&CellSummary, b: &&CellSummary| a.ops_per_sec.total_cmp(&b.ops_per_sec);
+        let best = counted().max_by(by_rate);
+        let best_coarse = cells.iter().filter(|c| those(&others.coarse, c)).max_by(by_rate);
         let fairest = best.and_then(|best| {
             counted()
                 .filter(|cell| cell.ops_per_sec >= best.ops_per_sec / 2.0)
@@ -191,6 +201,7 @@ impl ScenarioSummary {
                 })
         });
         let best_rival = best.map(|cell| cell.subject.subject());
+        let best_coarse = best_coarse.map(|cell| cell.subject.subject());
         for cell in &mut cells {
             let wait = |(_, theirs): (_, WaitSummary)| {
                 Some(cell.compared_waits()?.comparable() / theirs.comparable())
@@ -202,6 +213,7 @@ impl ScenarioSummary {
             best_rival,
             fairest_rival: fairest.map(|(subject, _)| subject),
             disregarded: disregarded.into_iter().map(|cell| cell.subject.subject()).collect(),
+            best_coarse,
             cells,
         }
     }
@@ -261,11 +273,21 @@ fn switches_ratio(ours: &Round, theirs: &Round) -> Option<f64> {
     part(per_op(ours, our_count), per_op(theirs, their_count))
 }
 
-fn ratios(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Ratios {
+/// With whom a lock is compared.
+struct Others<'a> {
+    rivals: Vec<&'a Cell>,
+    coarse: Vec<&'a Cell>,
+    /// Whose context switches are the measure.
+    switches: Option<&'a Cell>,
+}
+
+fn ratios(cell: &Cell, others: &Others<'_>) -> Ratios {
+    let rivals = &others.rivals;
+    let throughput =
+        |ours: &Round, theirs: &[&Round]| part(ours.ops_per_sec(), best(theirs)?.ops_per_sec());
     Ratios {
-        throughput: over_rounds(cell, rivals, |ours, theirs| {
-            part(ours.ops_per_sec(), best(theirs)?.ops_per_sec())
-        }),
+        throughput: over_rounds(cell, rivals, throughput),
+        coarse: over_rounds(cell, &others.coarse, throughput),
         wait: None,
         cpu: over_rounds(cell, rivals, |ours, theirs| {
             part(ours.cpu_ns_per_op()?, best(theirs)?.cpu_ns_per_op()?)
@@ -274,14 +296,14 @@ fn ratios(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Ratios {
             let all = theirs.iter().filter_map(|round| round.cpu_ns_per_op());
             part(ours.cpu_ns_per_op()?, all.min_by(f64::total_cmp)?)
         }),
-        switches: switches.and_then(|reference| {
+        switches: others.switches.and_then(|reference| {
             over_rounds(cell, &[reference], |ours, theirs| switches_ratio(ours, theirs.first()?))
         }),
     }
 }
 
 /// A lock's figures, but for what takes all locks' summaries: who is fairest, who starves a hog.
-fn summarize(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Option<CellSummary> {
+fn summarize(cell: &Cell, others: &Others<'_>) -> Option<CellSummary> {
     let over = |of: &dyn Fn(&Round) -> Option<f64>| median(cell.rounds.iter().filter_map(of));
     let (slowest, fastest) = extremes(cell, |round| Some(&round.per_thread))?;
     Some(CellSummary {
@@ -303,7 +325,7 @@ fn summarize(cell: &Cell, rivals: &[&Cell], switches: Option<&Cell>) -> Option<C
         hog: over(&Round::hog_ops_per_sec)
             .zip(over(&Round::hog_share))
             .map(|(ops_per_sec, share)| HogSummary { ops_per_sec, share }),
-        ratios: ratios(cell, rivals, switches),
+        ratios: ratios(cell, others),
         starves_hog: false,
     })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::os;
+use crate::scenario::{SemaphoreShape, Shape};
 
 /// A lock around a `u64`.
 ///
@@ -138,6 +139,59 @@ pub trait OnceLockSubject: 'static {
     fn get(lock: &Self::OnceLock) -> Option<&u64>;
 }
 
+/// A mutex for each key.
+pub trait KeyedSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The locks of all keys.
+    type Map: Send + Sync;
+
+    /// What keeps a key locked without a frame of its own on the stack; see [`hold`](KeyedSubject::hold).
+    type Held<'a>;
+
+    /// No key is locked.
+    fn new() -> Self::Map;
+
+    /// Locks the key, runs `section` and unlocks.
+    fn with<R>(map: &Self::Map, key: u64, section: impl FnOnce() -> R) -> R;
+
+    /// Locks a key that nobody has locked, for as long as what is returned lives, or for ever. Where a map
+    /// cannot have many of its keys locked at once by one thread ([`Grain::Coarse`]), it only makes room for
+    /// the key as locking does.
+    fn hold(map: &Self::Map, key: u64) -> Self::Held<'_>;
+}
+
+/// A number of permits.
+pub trait SemaphoreSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The semaphore.
+    type Semaphore: Send + Sync;
+
+    /// A semaphore with so many permits, all of them to be had.
+    fn new(permits: u32) -> Self::Semaphore;
+
+    /// Takes a permit, runs `section` and gives the permit back.
+    fn with<R>(semaphore: &Self::Semaphore, section: impl FnOnce() -> R) -> R;
+}
+
+/// A semaphore that gives several permits at once.
+pub trait WeightedSubject: SemaphoreSubject {
+    /// As [`with`](SemaphoreSubject::with), with so many permits at once.
+    fn with_many<R>(semaphore: &Self::Semaphore, permits: u32, section: impl FnOnce() -> R) -> R;
+}
+
+/// How much a keyed lock locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grain {
+    /// The key that is asked for.
+    Exact,
+    /// Other keys with it, so that it has less to do, and promises less.
+    Coarse,
+}
+
 /// A lock that can give up after a time.
 pub trait TimedSubject: Subject {
     /// As [`Subject::with`], but `None` if the lock does not come within `patience`.
@@ -165,6 +219,10 @@ pub enum LockKind {
     Once,
     /// Values that are written once.
     OnceLock,
+    /// A mutex for each key.
+    Keyed,
+    /// Numbers of permits.
+    Semaphore,
 }
 
 impl LockKind {
@@ -176,6 +234,8 @@ impl LockKind {
         LockKind::Condvar,
         LockKind::Once,
         LockKind::OnceLock,
+        LockKind::Keyed,
+        LockKind::Semaphore,
     ];
 
     /// The name on the command line and in reports.
@@ -187,6 +247,8 @@ impl LockKind {
             LockKind::Condvar => "condvar",
             LockKind::Once => "once",
             LockKind::OnceLock => "once-lock",
+            LockKind::Keyed => "keyed",
+            LockKind::Semaphore => "semaphore",
         }
     }
 
@@ -213,7 +275,10 @@ pub enum SubjectId {
     /// Parkade's locks, the ones the figures are about.
     #[serde(rename = "parkade")]
     Parkade,
-    /// The standard library's.
+    /// Parkade's semaphore with its other policy: who comes may pass who waits.
+    #[serde(rename = "parkade-barging")]
+    ParkadeBarging,
+    /// The standard library's, and what is made of them in a few lines where it has none.
     #[serde(rename = "std")]
     Std,
     /// parking_lot's last 0.12.
@@ -225,7 +290,7 @@ pub enum SubjectId {
     /// usync: queues of threads in the lock's word.
     #[serde(rename = "usync")]
     Usync,
-    /// saa, through its `lock_api` feature: first come, first served.
+    /// saa, its mutexes through its `lock_api` feature: first come, first served.
     #[serde(rename = "saa")]
     Saa,
     /// crossbeam's `ShardedLock`: a reader takes one of several locks, a writer all.
@@ -234,12 +299,34 @@ pub enum SubjectId {
     /// The C library's, of the default kind.
     #[serde(rename = "pthread")]
     Pthread,
+    /// A map to counted mutexes under a mutex, from std; keys stay in it for ever.
+    #[serde(rename = "map-of-arc")]
+    MapOfArc,
+    /// The same; who unlocks a key looks whether anybody else wants it, and if not takes it out.
+    #[serde(rename = "map-of-arc-removing")]
+    MapOfArcRemoving,
+    /// lockable's `LockPool`.
+    #[serde(rename = "lockable")]
+    Lockable,
+    /// keyed-lock.
+    #[serde(rename = "keyed-lock")]
+    KeyedLock,
+    /// dashmap, whose guard of an entry keeps a part of the map locked.
+    #[serde(rename = "dashmap")]
+    DashMap,
+    /// tokio's, used from threads.
+    #[serde(rename = "tokio")]
+    Tokio,
+    /// async-lock's, used from threads.
+    #[serde(rename = "async-lock")]
+    AsyncLock,
 }
 
 impl SubjectId {
     /// All subjects this system has, Parkade first.
     pub const ALL: &[SubjectId] = &[
         SubjectId::Parkade,
+        SubjectId::ParkadeBarging,
         SubjectId::Std,
         SubjectId::ParkingLot012,
         SubjectId::ParkingLot013,
@@ -248,12 +335,20 @@ impl SubjectId {
         SubjectId::CrossbeamSharded,
         #[cfg(unix)]
         SubjectId::Pthread,
+        SubjectId::MapOfArc,
+        SubjectId::MapOfArcRemoving,
+        SubjectId::Lockable,
+        SubjectId::KeyedLock,
+        SubjectId::DashMap,
+        SubjectId::Tokio,
+        SubjectId::AsyncLock,
     ];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
         match self {
             SubjectId::Parkade => "parkade",
+            SubjectId::ParkadeBarging => "parkade-barging",
             SubjectId::Std => "std",
             SubjectId::ParkingLot012 => "parking_lot-0.12",
             SubjectId::ParkingLot013 => "parking_lot-0.13",
@@ -261,21 +356,87 @@ impl SubjectId {
             SubjectId::Saa => "saa",
             SubjectId::CrossbeamSharded => "crossbeam-sharded",
             SubjectId::Pthread => "pthread",
+            SubjectId::MapOfArc => "map-of-arc",
+            SubjectId::MapOfArcRemoving => "map-of-arc-removing",
+            SubjectId::Lockable => "lockable",
+            SubjectId::KeyedLock => "keyed-lock",
+            SubjectId::DashMap => "dashmap",
+            SubjectId::Tokio => "tokio",
+            SubjectId::AsyncLock => "async-lock",
         }
     }
 
     /// Whether it has a lock of this kind.
     pub fn has(self, kind: LockKind) -> bool {
-        use SubjectId::{CrossbeamSharded, Parkade, ParkingLot012, ParkingLot013, Std};
+        use SubjectId::*;
         match kind {
-            LockKind::Mutex => self != CrossbeamSharded,
-            LockKind::Rwlock => true,
+            LockKind::Mutex => self != CrossbeamSharded && self.has(LockKind::Rwlock),
+            LockKind::Rwlock => match self {
+                Parkade | Std | ParkingLot012 | ParkingLot013 | Usync | Saa | CrossbeamSharded
+                | Pthread => true,
+                ParkadeBarging | MapOfArc | MapOfArcRemoving | Lockable | KeyedLock | DashMap
+                | Tokio | AsyncLock => false,
+            },
             // std's is not stable.
             LockKind::Reentrant => matches!(self, Parkade | ParkingLot012 | ParkingLot013),
             LockKind::Condvar => self == Std || self.has(LockKind::Reentrant),
             LockKind::Once => matches!(self, Parkade | Std | ParkingLot012 | ParkingLot013),
             LockKind::OnceLock => matches!(self, Parkade | Std),
+            LockKind::Keyed => matches!(
+                self,
+                Parkade | MapOfArc | MapOfArcRemoving | Lockable | KeyedLock | DashMap
+            ),
+            LockKind::Semaphore => {
+                matches!(self, Parkade | ParkadeBarging | Std | Saa | Tokio | AsyncLock)
+            }
         }
+    }
+
+    /// Whether it can run a scenario of this shape.
+    pub fn can(self, shape: Shape) -> bool {
+        let several = matches!(shape, Shape::Semaphore(SemaphoreShape::Weighted { .. }));
+        self.has(shape.kind()) && !(several && self == SubjectId::AsyncLock)
+    }
+
+    /// Whether it is one of Parkade's, which are compared with all others.
+    pub fn is_ours(self) -> bool {
+        matches!(self, SubjectId::Parkade | SubjectId::ParkadeBarging)
+    }
+
+    /// How much its keyed lock locks.
+    pub fn grain(self) -> Grain {
+        match self {
+            SubjectId::DashMap => Grain::Coarse,
+            _ => Grain::Exact,
+        }
+    }
+
+    /// What has to be said of its lock of this kind beside the figures.
+    pub fn note(self, kind: LockKind) -> Option<&'static str> {
+        use SubjectId::*;
+        Some(match (kind, self) {
+            (LockKind::Keyed, Parkade) => "KeyedMutex",
+            (LockKind::Semaphore, Parkade) => "Semaphore::new: first come, first served",
+            (LockKind::Semaphore, ParkadeBarging) => "with SemaphorePolicy::Barging",
+            (LockKind::Keyed, MapOfArc) => {
+                "std's Mutex<HashMap<K, Arc<Mutex<()>>>>, written by hand; keys stay in it for ever"
+            }
+            (LockKind::Keyed, MapOfArcRemoving) => {
+                "the same, and who unlocks a key that nobody else wants takes it out"
+            }
+            (LockKind::Keyed, Lockable) => "LockPool::blocking_lock",
+            (LockKind::Keyed, KeyedLock) => "its sync::KeyedLock::lock",
+            (LockKind::Keyed, DashMap) => {
+                "entry(key).or_insert(()), kept: other keys of its shard wait too, so it is judged apart"
+            }
+            (LockKind::Semaphore, Std) => {
+                "std has none; a Mutex<u32> and a Condvar, written by hand, first come is not first served"
+            }
+            (LockKind::Semaphore, Saa) => "acquire_sync, release",
+            (LockKind::Semaphore, Tokio) => "blocking_acquire",
+            (LockKind::Semaphore, AsyncLock) => "acquire_blocking; it gives one permit at a time",
+            _ => return None,
+        })
     }
 
     /// A shorter name, accepted wherever the name is.
@@ -297,14 +458,21 @@ impl SubjectId {
     pub fn version(self) -> String {
         match self {
             // All crates of the workspace carry one version.
-            SubjectId::Parkade => env!("CARGO_PKG_VERSION").into(),
-            SubjectId::Std => env!("PARKADE_BENCH_RUSTC").into(),
+            SubjectId::Parkade | SubjectId::ParkadeBarging => env!("CARGO_PKG_VERSION").into(),
+            SubjectId::Std | SubjectId::MapOfArc | SubjectId::MapOfArcRemoving => {
+                env!("PARKADE_BENCH_RUSTC").into()
+            }
             SubjectId::ParkingLot012 => "0.12.5".into(),
             SubjectId::ParkingLot013 => "0.13.0".into(),
             SubjectId::Usync => "0.2.1".into(),
             SubjectId::Saa => "5.6.2".into(),
             SubjectId::CrossbeamSharded => "0.8.23".into(),
             SubjectId::Pthread => os::c_library(),
+            SubjectId::Lockable => "0.2.0".into(),
+            SubjectId::KeyedLock => "0.2.3".into(),
+            SubjectId::DashMap => "6.2.1".into(),
+            SubjectId::Tokio => "1.54.1".into(),
+            SubjectId::AsyncLock => "3.5.0".into(),
         }
     }
 }
@@ -336,7 +504,7 @@ mod tests {
             assert_eq!(kind.subjects().next(), Some(SubjectId::Parkade));
         }
         assert!(LockKind::Mutex.subjects().all(|id| id != SubjectId::CrossbeamSharded));
-        assert_eq!(LockKind::Rwlock.subjects().count(), SubjectId::ALL.len());
+        assert_eq!(LockKind::Rwlock.subjects().count(), LockKind::Mutex.subjects().count() + 1);
         assert_eq!(LockKind::Reentrant.subjects().count(), 3);
         assert_eq!(LockKind::Condvar.subjects().count(), 4);
     }
@@ -350,6 +518,11 @@ mod tests {
             SubjectId::Usync,
             SubjectId::Saa,
             SubjectId::CrossbeamSharded,
+            SubjectId::Lockable,
+            SubjectId::KeyedLock,
+            SubjectId::DashMap,
+            SubjectId::Tokio,
+            SubjectId::AsyncLock,
         ];
         for id in pinned {
             let pin = format!("\"={}\"", id.version());

@@ -149,7 +149,7 @@ impl Variant {
 
     /// Whether it is one of those that Parkade is compared with.
     pub fn is_rival(&self) -> bool {
-        self.subject != SubjectId::Parkade
+        !self.subject.is_ours()
     }
 
     /// Runs `body` with the settings in force; afterwards, even if it panics, those are in force

@@ -46,7 +46,11 @@ fn list_names_scenarios_locks_and_suites() {
         "rw-32-95",
         "parking_lot-0.13",
         "5.6.2",
-        "0.8.23, no mutex",
+        "0.8.23: rwlock",
+        "keyed-8-1m-zipf",
+        "sem-8-8-weighted",
+        "6.2.1: keyed",
+        "1.54.1: semaphore",
         "article",
     ] {
         assert!(stdout(&output).contains(name), "{name} is missing");
@@ -64,7 +68,8 @@ fn wrong_names_end_with_2_and_the_right_names() {
         (["--secs", "0"], "not in 0.001..=3600"),
         (["--rounds", "0"], "not in 1..=1000"),
         (["--work-inside", "3"], "--suite"),
-        (["--kind", "semaphore"], "rwlock"),
+        (["--kind", "barrier"], "rwlock"),
+        (["--job-scale", "0"], "0.001..=10"),
         (["--lock", "crossbeam-sharded"], "no mutex"),
         (["--readers", "3"], "--suite"),
         (["--scenario", "rw-8-99,mixed-2"], "one kind of lock"),
@@ -238,6 +243,71 @@ fn readers_and_writers_are_shown_apart_everywhere() {
     assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
     assert_eq!(headings(&picture), ["rw-8-90"]);
     assert!(picture.contains("longest wait of writers"));
+}
+
+#[test]
+fn keyed_locks_are_judged_beside_cases_and_memory_everywhere() {
+    let run = ["--suite", "keyed", "--job-scale", "0.001", "--secs", "0.02", "--rounds", "1"];
+    let cases = ["--case", "1000_100_20_20,1000_2_40_20"];
+    let locks = ["--lock", "parkade,map-of-arc,lockable"];
+    let more = ["--threads", "2"];
+    let Written { stdout, report, page, .. } = written(&[&run[..], &cases, &locks, &more].concat());
+    assert_eq!(report["kind"], "keyed");
+    let cases = report["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let all = &case["case"]["jobs"];
+        let keyed = case["keyed"].as_array().unwrap();
+        assert_eq!(keyed.len(), 3);
+        for one in keyed {
+            assert_eq!(&one[1]["done"], all, "{one}");
+        }
+        assert_eq!(&case["giant"]["done"], all);
+        assert!(case["retrying"]["done"].as_u64().unwrap() <= all.as_u64().unwrap());
+    }
+    let memory = report["key_memory"].as_array().unwrap();
+    assert!(memory.is_empty() || memory.len() == 3, "{memory:?}");
+    // Other numbers of threads are shown, not judged.
+    assert!(report["verdicts"].as_array().unwrap().is_empty());
+    for words in ["1000_100_20_20", "milliseconds times 0.001", "11.1x"] {
+        assert!(stdout.contains(words), "{words} is not in {stdout}");
+    }
+    assert!(page.contains("1000_2_40_20") && !page.contains("NaN"));
+}
+
+#[test]
+fn keyed_and_semaphore_runs_have_their_marks() {
+    let short = ["--secs", "0.02", "--rounds", "1"];
+    let keyed = ["--scenario", "keyed-8-16,keyed-8-1k-zipf"];
+    let Written { stdout, report, page, .. } = written(&[&keyed[..], &short].concat());
+    let results = report["verdicts"][0]["results"].as_array().unwrap();
+    let marks: Vec<_> = results.iter().map(|result| &result["mark"]["throughput"]).collect();
+    assert_eq!(marks, [1.0, 2.0]);
+    for result in results {
+        assert_eq!(
+            (&result["mark"]["coarse"], &result["best_coarse"]),
+            (&0.7.into(), &"dashmap".into())
+        );
+        assert!(result["coarse"].is_f64() && result["best_rival"] != "dashmap");
+    }
+    assert!(report["key_memory"].is_null(), "scenarios were named");
+    assert!(stdout.contains("which locks other keys too"), "{stdout}");
+    assert!(page.contains("to who locks other keys too") && !page.contains("NaN"));
+
+    let run = ["--suite", "semaphore", "--quick"];
+    let Written { stdout, report, page, picture } = written(&[&run[..], &short].concat());
+    let verdicts = report["verdicts"].as_array().unwrap();
+    let subjects: Vec<_> = verdicts.iter().map(|verdict| &verdict["subject"]).collect();
+    assert_eq!(subjects, ["parkade", "parkade-barging"]);
+    assert!(verdicts.iter().all(|verdict| verdict["results"].as_array().unwrap().len() == 4));
+    let cells = |index: usize| report["scenarios"][index]["cells"].as_array().unwrap().len();
+    // One of them gives no several permits at once.
+    assert_eq!((report["subjects"].as_array().unwrap().len(), cells(0), cells(3)), (6, 6, 5));
+    for words in ["parkade-barging in parts of", "blocking_acquire", "sem-8-8-weighted"] {
+        assert!(stdout.contains(words), "{words} is not in {stdout}");
+    }
+    assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
+    assert_eq!(headings(&picture), ["sem-8-2", "sem-8-4", "sem-8-8-weighted"]);
 }
 
 /// What a run says and writes.

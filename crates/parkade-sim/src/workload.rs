@@ -128,7 +128,12 @@ impl Workload {
             Shape::Float { inside, outside } => {
                 busy(steps(inside, costs.float_step), steps(outside, costs.float_step))
             }
-            Shape::Rw(_) | Shape::Reentrant(_) | Shape::Condvar(_) | Shape::Once(_) => {
+            Shape::Rw(_)
+            | Shape::Reentrant(_)
+            | Shape::Condvar(_)
+            | Shape::Once(_)
+            | Shape::Keyed(_)
+            | Shape::Semaphore(_) => {
                 panic!("{}: only mutexes are simulated", scenario.name)
             }
         };

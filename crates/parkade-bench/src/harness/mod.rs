@@ -11,17 +11,21 @@ use hdrhistogram::Histogram;
 use crate::clock::Clock;
 use crate::report::{Hog, Round, Side};
 use crate::scenario::{
-    CondvarShape, OnceShape, Part, ReentrantShape, RwShape, Sampling, Scenario, Shape,
+    CondvarShape, KeyedShape, OnceShape, Part, ReentrantShape, RwShape, Sampling, Scenario,
+    SemaphoreShape, Shape,
 };
 use crate::sides::{Access, Sides};
 use crate::subject::{
-    CondvarSubject, OnceLockSubject, OnceSubject, ReentrantSubject, RwSubject, Subject, SubjectId,
+    CondvarSubject, KeyedSubject, OnceLockSubject, OnceSubject, ReentrantSubject, RwSubject,
+    SemaphoreSubject, Subject, SubjectId, WeightedSubject,
 };
 use crate::waits::{ThreadWaits, Waits};
 use crate::{
-    with_condvar_subject, with_once_lock_subject, with_once_subject, with_reentrant_subject,
-    with_rw_subject, with_subject,
+    with_condvar_subject, with_keyed_subject, with_once_lock_subject, with_once_subject,
+    with_reentrant_subject, with_rw_subject, with_semaphore_subject, with_subject,
+    with_weighted_subject,
 };
+use worker::keyed::Floor;
 use worker::{Outcome, Worker};
 
 /// How often the watcher looks at the threads: seldom enough not to preempt them much, often
@@ -75,6 +79,15 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
         }
         Shape::Condvar(shape) => {
             with_condvar_subject!(subject, S => measure_condvar_as::<S>(scenario, shape, limits))
+        }
+        Shape::Keyed(shape) => {
+            with_keyed_subject!(subject, S => measure_keyed_as::<S>(scenario, shape, limits))
+        }
+        Shape::Semaphore(shape @ SemaphoreShape::Weighted { .. }) => {
+            with_weighted_subject!(subject, S => measure_weighted_as::<S>(scenario, shape, limits))
+        }
+        Shape::Semaphore(shape) => {
+            with_semaphore_subject!(subject, S => measure_semaphore_as::<S>(scenario, shape, limits))
         }
         Shape::Once(OnceShape::Call) => {
             with_once_subject!(subject, S => measure_once_as::<S>(scenario, limits))
@@ -153,6 +166,36 @@ fn measure_once_lock_as<S: OnceLockSubject>(scenario: &Scenario, limits: Limits)
     run(scenario, limits, S::filled, |worker, locks| worker.work_once_lock::<S>(locks))
 }
 
+/// As [`measure_as`], for a mutex for each key.
+fn measure_keyed_as<S: KeyedSubject>(
+    scenario: &Scenario,
+    shape: KeyedShape,
+    limits: Limits,
+) -> Measured {
+    let floor = |_| Floor::<S>::new(shape.keys);
+    run(scenario, limits, floor, |worker, floors| worker.work_keyed::<S>(shape, floors))
+}
+
+/// As [`measure_as`], for semaphores.
+fn measure_semaphore_as<S: SemaphoreSubject>(
+    scenario: &Scenario,
+    shape: SemaphoreShape,
+    limits: Limits,
+) -> Measured {
+    let new = |_| S::new(shape.permits());
+    run(scenario, limits, new, |worker, all| worker.work_semaphore::<S>(shape, all))
+}
+
+/// As [`measure_as`], for semaphores that give several permits at once.
+fn measure_weighted_as<S: WeightedSubject>(
+    scenario: &Scenario,
+    shape: SemaphoreShape,
+    limits: Limits,
+) -> Measured {
+    let new = |_| S::new(shape.permits());
+    run(scenario, limits, new, |worker, all| worker.work_weighted::<S>(shape, all))
+}
+
 /// What a lock protects at first.
 fn first_value(shape: Shape) -> u64 {
     match shape {
@@ -167,7 +210,7 @@ fn first_value(shape: Shape) -> u64 {
 fn run<L: Send + Sync>(
     scenario: &Scenario,
     limits: Limits,
-    new: fn(u64) -> L,
+    new: impl Fn(u64) -> L,
     work: impl Fn(Worker<'_>, &[Padded<L>]) -> Outcome + Sync,
 ) -> Measured {
     run_waking(scenario, limits, new, work, |_| ())
@@ -177,7 +220,7 @@ fn run<L: Send + Sync>(
 fn run_waking<L: Send + Sync>(
     scenario: &Scenario,
     limits: Limits,
-    new: fn(u64) -> L,
+    new: impl Fn(u64) -> L,
     work: impl Fn(Worker<'_>, &[Padded<L>]) -> Outcome + Sync,
     wake: fn(&L),
 ) -> Measured {

@@ -208,3 +208,47 @@ fn a_desk_tells_whom_it_waits_for() {
         assert_eq!(waits_for(granted(op)), None);
     }
 }
+
+#[test]
+fn keys_are_locked_and_waited_for_with_every_subject() {
+    for name in ["keyed-8-1", "keyed-8-16-zipf", "keyed-8-1k"] {
+        let scenario = scenario::find(name).unwrap();
+        for subject in LockKind::Keyed.subjects() {
+            let round = measure(&scenario, subject, limits(10)).round;
+            assert!(round.ops > 0 && round.waits.is_some(), "{name} {subject}");
+            assert_eq!(round.per_thread.len(), 8);
+        }
+    }
+}
+
+#[test]
+fn all_locks_of_a_round_draw_the_same_keys() {
+    let scenario = scenario::find("keyed-8-16-zipf").unwrap();
+    let Shape::Keyed(shape) = scenario.shape else { panic!("{scenario:?}") };
+    let sums = |subject| {
+        with_keyed_subject!(subject, S => {
+            let floor = Padded(Floor::<S>::new(shape.keys));
+            let stage = Stage::new(1);
+            let limits = Limits { ops_per_thread: Some(500), ..limits(1000) };
+            let worker = Worker::new(&scenario, limits, &stage, 0);
+            let floors = [floor];
+            let outcome = worker.work_keyed::<S>(shape, &floors);
+            assert_eq!(outcome.ops, 500);
+            floors[0].0.values()
+        })
+    };
+    let all: Vec<Vec<u64>> = LockKind::Keyed.subjects().map(sums).collect();
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn permits_are_taken_and_waited_for_with_every_subject() {
+    for scenario in scenario::catalogue(LockKind::Semaphore) {
+        let able = |id: &SubjectId| id.can(scenario.shape);
+        for subject in LockKind::Semaphore.subjects().filter(able) {
+            let round = measure(&scenario, subject, limits(10)).round;
+            assert!(round.ops > 0, "{} {subject}", scenario.name);
+            assert_eq!(round.waits.is_some(), scenario.threads > 1, "{} {subject}", scenario.name);
+        }
+    }
+}

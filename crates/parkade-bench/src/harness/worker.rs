@@ -1,9 +1,11 @@
 //! The loops. Every one is generic over the lock, so that its fast path is inlined here.
 
 pub(super) mod condvar;
+pub(super) mod keyed;
 mod once;
 mod reentrant;
 mod rw;
+mod semaphore;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use super::{Limits, Padded, Stage};
 use crate::clock::Clock;
+use crate::draw::Keys;
 use crate::os::{self, Usage};
 use crate::rng::Rng;
 use crate::scenario::{Sampling, Scenario, Shape};
@@ -101,6 +104,7 @@ pub(super) struct Worker<'a> {
     clock: Clock,
     work: Work,
     rng: Rng,
+    keys: Keys,
     samplers: Sides<Sampler>,
 }
 
@@ -126,6 +130,7 @@ impl<'a> Worker<'a> {
             clock,
             work: Work::new(),
             rng: Rng::new(seed),
+            keys: Keys::new(scenario.shape, Rng::new(seed)),
             samplers: Sides::from_fn(|_| Sampler::new(sampling, clock, !seed)),
         }
     }
@@ -147,9 +152,11 @@ impl<'a> Worker<'a> {
             Shape::Hog { .. } => worker.steps::<S>(lock, 0, 0),
             Shape::Many { .. } => worker.many::<S>(locks),
             Shape::Float { inside, outside } => worker.float::<S>(lock, inside, outside),
-            Shape::Rw(_) | Shape::Reentrant(_) | Shape::Condvar(_) => {
-                unreachable!("its loops take another lock")
-            }
+            Shape::Rw(_)
+            | Shape::Reentrant(_)
+            | Shape::Condvar(_)
+            | Shape::Keyed(_)
+            | Shape::Semaphore(_) => unreachable!("its loops take another lock"),
             Shape::Once(_) => unreachable!("its loops take what is complete"),
         })
     }

@@ -85,7 +85,7 @@ fn marks_of_condition_variables() {
 fn what_is_complete_is_judged_by_throughput_alone() {
     for kind in [LockKind::Once, LockKind::OnceLock] {
         for scenario in catalogue(kind) {
-            let mark = Mark { throughput: 1.0, wait: None, spread: None };
+            let mark = Mark { throughput: 1.0, wait: None, spread: None, coarse: None };
             assert_eq!((scenario.kind(), scenario.mark()), (kind, Some(mark)));
             assert_eq!(scenario.sampling(), Sampling::Off);
         }
@@ -106,4 +106,36 @@ fn threads_take_their_sides() {
     let apart = RwShape::Apart { writers: 1, inside: 5, outside: 5 };
     assert_eq!(sides(apart, 0), [false, true]);
     assert_eq!(sides(apart, 1), [true, false]);
+}
+
+#[test]
+fn marks_of_keyed_locks() {
+    for scenario in catalogue(LockKind::Keyed) {
+        let Shape::Keyed(shape) = scenario.shape else {
+            panic!("{}", scenario.name);
+        };
+        let mark = scenario.mark().unwrap();
+        let least = if shape.keys < 1000 { 1.0 } else { 2.0 };
+        assert_eq!((mark.throughput, mark.coarse, mark.wait), (least, Some(0.7), None));
+        assert_eq!(scenario.sampling(), Sampling::OneIn(64));
+    }
+    let zipf = find("keyed-8-1k-zipf").unwrap();
+    assert_eq!(zipf.with_threads(3).unwrap().name, "keyed-3-1k-zipf");
+    assert_eq!(zipf.with_threads(8), Some(zipf));
+}
+
+#[test]
+fn marks_of_semaphores() {
+    let mark = |name: &str| {
+        let mark = find(name).unwrap().mark()?;
+        assert_eq!(mark.coarse, None);
+        Some((mark.throughput, mark.wait))
+    };
+    assert_eq!(mark("sem-empty"), Some((1.0, None)));
+    for name in ["sem-8-2", "sem-8-4", "sem-8-8-weighted"] {
+        assert_eq!(mark(name), Some((1.0, Some(1.0))), "{name}");
+    }
+    assert_eq!(find("sem-empty").unwrap().with_threads(2), None);
+    let sixteen = find("sem-8-4").unwrap().with_threads(16).unwrap();
+    assert_eq!((&*sixteen.name, sixteen.role), ("sem-16-4", Role::Custom));
 }

@@ -400,3 +400,39 @@ fn reader_writer_locks_have_a_mean_of_their_own() {
     assert_eq!((throughput.mark, throughput.scenarios), (Some(1.2), 1));
     assert_eq!(verdict.overall(Measure::Cpu).unwrap().mark, None);
 }
+
+#[test]
+fn who_locks_other_keys_too_is_judged_apart() {
+    let report = scenario(
+        "keyed-8-1k",
+        vec![
+            cell(SubjectId::Parkade, vec![round(&[100], 5), round(&[120], 5), round(&[60], 5)]),
+            cell(SubjectId::Lockable, vec![round(&[50], 9), round(&[50], 9), round(&[20], 9)]),
+            cell(SubjectId::MapOfArc, vec![round(&[30], 7), round(&[60], 7), round(&[10], 7)]),
+            cell(SubjectId::DashMap, vec![round(&[200], 1), round(&[100], 1), round(&[100], 1)]),
+        ],
+    );
+    let summary = ScenarioSummary::of(&report);
+    assert_eq!(summary.best_rival, Some(SubjectId::Lockable));
+    assert_eq!(summary.fairest_rival, Some(SubjectId::MapOfArc));
+    assert_eq!(summary.best_coarse, Some(SubjectId::DashMap));
+    let result = &verdict(&[report]).results[0];
+    // 2, 2 and 3; 0.5, 1.2 and 0.6: medians.
+    assert_eq!((result.throughput, result.coarse), (2.0, Some(0.6)));
+    assert!(result.throughput_reached() && !result.coarse_reached());
+    assert_eq!(result.mark.wait, None);
+}
+
+#[test]
+fn a_run_without_a_coarse_rival_misses_nothing() {
+    let report = scenario(
+        "keyed-8-16",
+        vec![
+            cell(SubjectId::Parkade, vec![round(&[100], 5)]),
+            cell(SubjectId::KeyedLock, vec![round(&[100], 9)]),
+        ],
+    );
+    let result = &verdict(&[report]).results[0];
+    assert_eq!((result.throughput, result.coarse, result.best_coarse), (1.0, None, None));
+    assert!(result.throughput_reached() && result.coarse_reached());
+}

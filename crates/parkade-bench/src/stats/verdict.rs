@@ -32,6 +32,12 @@ pub struct MarkResult {
     pub throughput: f64,
     /// Who that is.
     pub best_rival: SubjectId,
+    /// Throughput in parts of the best of those that lock other keys too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coarse: Option<f64>,
+    /// Who that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_coarse: Option<SubjectId>,
     /// Longest wait in parts of the fairest rival's, the writers' if there are writers.
     pub wait: Option<f64>,
     /// Who that is.
@@ -119,8 +125,14 @@ impl Measure {
             (Measure::Throughput, LockKind::Rwlock) => Some(1.2),
             (
                 Measure::Throughput,
-                LockKind::Reentrant | LockKind::Condvar | LockKind::Once | LockKind::OnceLock,
+                LockKind::Reentrant
+                | LockKind::Condvar
+                | LockKind::Once
+                | LockKind::OnceLock
+                | LockKind::Semaphore,
             ) => Some(1.0),
+            // What is asked for differs from scenario to scenario.
+            (Measure::Throughput, LockKind::Keyed) => None,
             (Measure::Cpu | Measure::Switches, LockKind::Mutex) => Some(1.0),
             (Measure::Cpu | Measure::Switches | Measure::CpuLeast, _) => None,
             (Measure::Spread, _) => Some(0.1),
@@ -182,6 +194,11 @@ impl MarkResult {
         self.throughput >= self.mark.throughput && !self.starves_hog
     }
 
+    /// Whether the throughput beside those that lock other keys too reaches its mark; true where there is none.
+    pub fn coarse_reached(&self) -> bool {
+        self.coarse.zip(self.mark.coarse).is_none_or(|(coarse, mark)| coarse >= mark)
+    }
+
     /// Whether the longest wait keeps to the mark; true where there is none.
     pub fn wait_reached(&self) -> bool {
         self.wait.zip(self.mark.wait).is_none_or(|(wait, mark)| wait <= mark)
@@ -224,6 +241,11 @@ impl Verdict {
         self.names(|result| !result.throughput_reached())
     }
 
+    /// The scenarios whose throughput misses its mark beside those that lock other keys too.
+    pub fn coarse_missed(&self) -> Vec<&str> {
+        self.names(|result| !result.coarse_reached())
+    }
+
     /// The scenarios whose longest wait misses its mark.
     pub fn waits_missed(&self) -> Vec<&str> {
         self.names(|result| !result.wait_reached())
@@ -262,6 +284,8 @@ fn judge(
         mark: report.mark?,
         throughput: cell.ratios.throughput?,
         best_rival: summary.best_rival?,
+        coarse: cell.ratios.coarse,
+        best_coarse: summary.best_coarse,
         wait: cell.ratios.wait,
         fairest_rival: summary.fairest_rival,
         cpu: cell.ratios.cpu,

@@ -1,18 +1,22 @@
 //! The locks under test.
 
 mod condvars;
+mod keyed;
 mod locks;
 mod onces;
 #[cfg(unix)]
 mod pthread;
 mod reentrant;
 mod rwlocks;
+mod semaphores;
 
 pub use condvars::Monitor;
+pub use keyed::{DashMap, KeyedLock, Lockable, MapOfArc, MapOfArcRemoving};
 pub use locks::{Parkade, ParkingLot012, ParkingLot013, Saa, Std, Usync};
 #[cfg(unix)]
 pub use pthread::Pthread;
 pub use rwlocks::CrossbeamSharded;
+pub use semaphores::{AsyncLock, ByHand, ParkadeBarging, Tokio};
 
 /// Runs `$body` with `$subject` naming the type of the subject `$id`, which has a mutex: the one
 /// place, with [`with_rw_subject`](crate::with_rw_subject), where a subject chosen at run time becomes a type.
@@ -51,7 +55,7 @@ macro_rules! with_subject {
             }
             #[cfg(not(unix))]
             $crate::subject::SubjectId::Pthread => unreachable!("not offered on this system"),
-            $crate::subject::SubjectId::CrossbeamSharded => unreachable!("it has no mutex"),
+            other => unreachable!("{other} has no mutex"),
         }
     };
 }
@@ -142,14 +146,95 @@ macro_rules! with_once_lock_subject {
     };
 }
 
+/// As [`with_subject`], for what has a mutex for each key.
+#[macro_export]
+macro_rules! with_keyed_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::MapOfArc => {
+                type $subject = $crate::subjects::MapOfArc;
+                $body
+            }
+            $crate::subject::SubjectId::MapOfArcRemoving => {
+                type $subject = $crate::subjects::MapOfArcRemoving;
+                $body
+            }
+            $crate::subject::SubjectId::Lockable => {
+                type $subject = $crate::subjects::Lockable;
+                $body
+            }
+            $crate::subject::SubjectId::KeyedLock => {
+                type $subject = $crate::subjects::KeyedLock;
+                $body
+            }
+            $crate::subject::SubjectId::DashMap => {
+                type $subject = $crate::subjects::DashMap;
+                $body
+            }
+            other => unreachable!("{other} has nothing of the kind"),
+        }
+    };
+}
+
+/// As [`with_subject`], for semaphores that give several permits at once.
+#[macro_export]
+macro_rules! with_weighted_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::ParkadeBarging => {
+                type $subject = $crate::subjects::ParkadeBarging;
+                $body
+            }
+            $crate::subject::SubjectId::Std => {
+                type $subject = $crate::subjects::Std;
+                $body
+            }
+            $crate::subject::SubjectId::Saa => {
+                type $subject = $crate::subjects::Saa;
+                $body
+            }
+            $crate::subject::SubjectId::Tokio => {
+                type $subject = $crate::subjects::Tokio;
+                $body
+            }
+            other => unreachable!("{other} has nothing of the kind"),
+        }
+    };
+}
+
+/// As [`with_subject`], for semaphores.
+#[macro_export]
+macro_rules! with_semaphore_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::AsyncLock => {
+                type $subject = $crate::subjects::AsyncLock;
+                $body
+            }
+            other => $crate::with_weighted_subject!(other, $subject => $body),
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+    use std::sync::atomic::{AtomicU32, AtomicU64};
     use std::time::Duration;
 
     use super::*;
     use crate::subject::{
-        Call, CondvarSubject, LockKind, OnceLockSubject, OnceSubject, ReentrantSubject, Room,
-        RwSubject, Subject, TimedSubject,
+        Call, CondvarSubject, Grain, KeyedSubject, LockKind, OnceLockSubject, OnceSubject,
+        ReentrantSubject, Room, RwSubject, SemaphoreSubject, Subject, SubjectId, TimedSubject,
+        WeightedSubject,
     };
 
     fn excludes<S: Subject>() {
@@ -314,6 +399,110 @@ mod tests {
                 assert_eq!(<S as OnceLockSubject>::ID, id);
                 assert_eq!(S::get(&S::filled(7)), Some(&7));
             });
+        }
+    }
+
+    const KEYS: u64 = 4;
+
+    fn excludes_by_key<S: KeyedSubject>() {
+        let map = S::new();
+        let counts: [AtomicU64; KEYS as usize] = Default::default();
+        std::thread::scope(|scope| {
+            for thread in 0..3 {
+                let (map, counts) = (&map, &counts);
+                scope.spawn(move || {
+                    for op in 0..2_000 {
+                        // One key is wanted by all most of the time.
+                        let key = if op % 2 == 0 { 0 } else { (op / 2 + thread) % KEYS };
+                        S::with(map, key, || {
+                            let count = &counts[key as usize];
+                            let seen = count.load(Relaxed);
+                            std::hint::black_box(&count);
+                            count.store(seen + 1, Relaxed);
+                        });
+                    }
+                });
+            }
+        });
+        let all: u64 = counts.iter().map(|count| count.load(Relaxed)).sum();
+        assert_eq!(all, 6_000, "{}", S::ID);
+    }
+
+    /// With one key locked, all others are free, and so they are while they are held.
+    fn keys_are_free_of_each_other<S: KeyedSubject>() {
+        let map = S::new();
+        let mut others = 0;
+        S::with(&map, 1_000, || (0..64).for_each(|key| S::with(&map, key, || others += 1)));
+        assert_eq!(others, 64, "{}", S::ID);
+        let held: Vec<_> = (0..64).map(|key| S::hold(&map, key)).collect();
+        assert!(S::with(&map, 1_000, || true), "{}", S::ID);
+        drop(held);
+    }
+
+    #[test]
+    fn every_keyed_subject_excludes_by_key() {
+        for id in LockKind::Keyed.subjects() {
+            with_keyed_subject!(id, S => {
+                assert_eq!(<S as KeyedSubject>::ID, id);
+                excludes_by_key::<S>();
+                if id.grain() == Grain::Exact {
+                    keys_are_free_of_each_other::<S>();
+                }
+            });
+        }
+    }
+
+    /// Four threads that take `weight(op)` permits each of three.
+    fn keeps_to_its_permits(
+        id: SubjectId,
+        weight: fn(u32) -> u32,
+        with: impl Fn(u32, &dyn Fn()) + Sync,
+    ) {
+        let (inside, done) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let (inside, done, with) = (&inside, &done, &with);
+                scope.spawn(move || {
+                    for op in 0..1_000 {
+                        let permits = weight(op + thread);
+                        with(permits, &|| {
+                            let now = inside.fetch_add(permits, Relaxed) + permits;
+                            assert!(now <= 3, "{id}: {now} of 3 permits");
+                            if op % 16 == 0 {
+                                std::thread::yield_now();
+                            }
+                            inside.fetch_sub(permits, Relaxed);
+                            done.fetch_add(1, Relaxed);
+                        });
+                    }
+                });
+            }
+        });
+        assert_eq!((inside.into_inner(), done.into_inner()), (0, 4_000), "{id}");
+    }
+
+    fn gives_one<S: SemaphoreSubject>() {
+        let semaphore = S::new(3);
+        keeps_to_its_permits(S::ID, |_| 1, |_, section| S::with(&semaphore, section));
+    }
+
+    fn gives_several<S: WeightedSubject>() {
+        let semaphore = S::new(3);
+        let with = |permits, section: &dyn Fn()| S::with_many(&semaphore, permits, section);
+        keeps_to_its_permits(S::ID, |op| 1 + op % 3, with);
+    }
+
+    #[test]
+    fn no_semaphore_gives_more_permits_than_it_has() {
+        let weighted = crate::scenario::find("sem-8-8-weighted").unwrap().shape;
+        for id in LockKind::Semaphore.subjects() {
+            with_semaphore_subject!(id, S => {
+                assert_eq!(<S as SemaphoreSubject>::ID, id);
+                gives_one::<S>();
+            });
+            if id.can(weighted) {
+                with_weighted_subject!(id, S => gives_several::<S>());
+            }
         }
     }
 

@@ -1,8 +1,11 @@
 //! Benchmarks published by others, with their own shape and metrics.
 
 pub mod article;
+pub mod keyed;
 pub mod lock_bench;
 pub mod parking_lot;
+
+use crate::subject::LockKind;
 
 /// A suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +16,16 @@ pub enum Suite {
     LockBench,
     /// parking_lot's own benchmarks, of the mutex and of the reader-writer lock.
     ParkingLot,
+    /// mapmutex's benchmark, and everything else about mutexes of many keys.
+    Keyed,
+    /// Everything about semaphores.
+    Semaphore,
 }
 
 impl Suite {
     /// All suites.
-    pub const ALL: &[Suite] = &[Suite::Article, Suite::LockBench, Suite::ParkingLot];
+    pub const ALL: &[Suite] =
+        &[Suite::Article, Suite::LockBench, Suite::ParkingLot, Suite::Keyed, Suite::Semaphore];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -25,6 +33,8 @@ impl Suite {
             Suite::Article => "article",
             Suite::LockBench => "lock-bench",
             Suite::ParkingLot => "parking-lot",
+            Suite::Keyed => "keyed",
+            Suite::Semaphore => "semaphore",
         }
     }
 
@@ -40,6 +50,20 @@ impl Suite {
             Suite::ParkingLot => {
                 "parking_lot's own benchmarks: work inside and outside, kHz per thread"
             }
+            Suite::Keyed => {
+                "mapmutex's benchmark beside one giant mutex, then --kind keyed and memory per key"
+            }
+            Suite::Semaphore => "the scenarios of --kind semaphore",
+        }
+    }
+
+    /// The kind of lock it is about; none if there is a choice.
+    pub fn kind(self) -> Option<LockKind> {
+        match self {
+            Suite::Article | Suite::LockBench => Some(LockKind::Mutex),
+            Suite::ParkingLot => None,
+            Suite::Keyed => Some(LockKind::Keyed),
+            Suite::Semaphore => Some(LockKind::Semaphore),
         }
     }
 

@@ -10,6 +10,7 @@ use clap::builder::{PossibleValue, TypedValueParser};
 use parkade_bench::run::Plan;
 use parkade_bench::scenario::{self, Role, Sampling, Scenario};
 use parkade_bench::subject::{LockKind, SubjectId};
+use parkade_bench::suites::keyed::{CASES, Case, Split};
 use parkade_bench::suites::parking_lot::Crew;
 use parkade_bench::suites::{Suite, article, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
@@ -31,7 +32,10 @@ pub(crate) struct Args {
     /// that is compared is the writers'. In `condvar` each turn, put, take, broadcast or hearing of
     /// one is an operation, and its wait includes that for the other threads to make it possible.
     /// `once` and `once-lock` measure what asking costs once the closure has run and the value is
-    /// there.
+    /// there. In `keyed-T-N` T threads draw one of N keys, evenly or by Zipf's law, and lock it; dashmap,
+    /// whose guards keep other keys locked too, is judged apart, and what a locked key takes in memory
+    /// is shown unless scenarios are named. `semaphore` has Parkade twice, first come first served and
+    /// barging.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Option<LockKind>,
 
@@ -79,7 +83,10 @@ pub(crate) struct Args {
     /// Repeat a published benchmark with its own metrics instead
     ///
     /// parking-lot is two: with --readers, --writers or `--kind rwlock` it is the one of the
-    /// reader-writer lock, in which each thread either only reads or only writes.
+    /// reader-writer lock, in which each thread either only reads or only writes. keyed begins with
+    /// mapmutex's six cases, a mutex for each key beside one giant mutex; they sleep for about 7
+    /// minutes at full size (see --job-scale), and --lock adds rivals to them. What follows is that
+    /// of `--kind keyed`; semaphore is `--kind semaphore`.
     #[arg(long, value_name = "NAME", conflicts_with = "scenario", value_parser = suites())]
     pub(crate) suite: Option<Suite>,
 
@@ -98,6 +105,23 @@ pub(crate) struct Args {
     /// Threads that only write, for `--suite parking-lot`: numbers and ranges [default: 1]
     #[arg(long, value_name = "N", value_delimiter = ',', requires = "suite")]
     pub(crate) writers: Vec<Range>,
+
+    /// Multiply the milliseconds of the jobs of `--suite keyed` [default: 1, with --quick 0.02]
+    #[arg(long, value_name = "FACTOR", requires = "suite", value_parser = job_scale)]
+    pub(crate) job_scale: Option<f64>,
+
+    /// How `--suite keyed` splits jobs among workers
+    ///
+    /// even: as many for each. published: at random as in the published run, where some workers had
+    /// nearly twice as many as others; that bounds the ratio whatever the lock, so it has no mark.
+    #[arg(long, value_name = "HOW", requires = "suite", default_value = "even")]
+    #[arg(value_parser = splits())]
+    pub(crate) job_split: Split,
+
+    /// Run only these cases of `--suite keyed`: `1000_100_20_20`
+    #[arg(long, value_name = "NAME", value_delimiter = ',', requires = "suite")]
+    #[arg(value_parser = cases())]
+    pub(crate) case: Vec<Case>,
 
     /// Write all figures of all rounds to this file
     #[arg(long, value_name = "FILE")]
@@ -119,6 +143,19 @@ pub(crate) struct Args {
     /// Print the scenarios, locks, settings and suites and stop
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+/// How the cases of the suite of keyed locks are run.
+#[derive(Debug)]
+pub(crate) struct Cases {
+    /// Which.
+    pub(crate) cases: Vec<Case>,
+    /// What the milliseconds are multiplied by.
+    pub(crate) scale: f64,
+    /// How the jobs are split.
+    pub(crate) split: Split,
+    /// With which locks.
+    pub(crate) locks: Vec<Variant>,
 }
 
 /// Arguments which are right one by one, but not together.
@@ -145,6 +182,15 @@ impl Args {
         let given = knobs.into_iter().find(|(given, _)| !given.is_empty());
         if let Some((_, which)) = given.filter(|_| self.suite != Some(Suite::ParkingLot)) {
             return Err(Usage(format!("--{which} belongs to --suite parking-lot")));
+        }
+        let knobs = [
+            (self.job_scale.is_some(), "job-scale"),
+            (self.job_split != Split::default(), "job-split"),
+            (!self.case.is_empty(), "case"),
+        ];
+        let given = knobs.into_iter().find(|(given, _)| *given);
+        if let Some((_, which)) = given.filter(|_| self.suite != Some(Suite::Keyed)) {
+            return Err(Usage(format!("--{which} belongs to --suite keyed")));
         }
         let kind = self.kind()?;
         let scenarios = match self.suite {
@@ -179,13 +225,26 @@ impl Args {
         })
     }
 
+    /// The published cases to run before everything else, if any.
+    pub(crate) fn cases(&self, plan: &Plan) -> Option<Cases> {
+        if self.suite != Some(Suite::Keyed) {
+            return None;
+        }
+        let named = |v: &Variant| !v.is_rival() || self.lock.contains(&v.subject());
+        Some(Cases {
+            cases: if self.case.is_empty() { CASES.into() } else { self.case.clone() },
+            scale: self.job_scale.unwrap_or(if self.quick { 0.02 } else { 1.0 }),
+            split: self.job_split,
+            locks: plan.subjects.iter().filter(|variant| named(variant)).cloned().collect(),
+        })
+    }
+
     /// The kind of lock: what is asked for, or what goes with everything else.
     fn kind(&self) -> Result<LockKind, Usage> {
         let sides = !(self.readers.is_empty() && self.writers.is_empty());
         let implied = match self.suite {
             Some(Suite::ParkingLot) if sides => Some((LockKind::Rwlock, "readers and writers")),
-            Some(Suite::ParkingLot) => None,
-            Some(suite) => Some((LockKind::Mutex, suite.name())),
+            Some(suite) => suite.kind().map(|kind| (kind, suite.name())),
             None => self.scenario.first().map(|scenario| (scenario.kind(), &*scenario.name)),
         };
         let Some((kind, because)) = implied else {
@@ -207,6 +266,7 @@ impl Args {
             Suite::Article if threads.is_empty() => Ok(article::scenarios()),
             Suite::Article => Err(Usage("--suite article has its own numbers of threads".into())),
             Suite::LockBench if threads.is_empty() => Ok(lock_bench::scenarios(32)),
+            Suite::Keyed | Suite::Semaphore => self.scenarios(kind),
             Suite::LockBench => Ok(threads.into_iter().flat_map(lock_bench::scenarios).collect()),
             Suite::ParkingLot => {
                 let steps = 0..=MOST_STEPS;
@@ -362,6 +422,21 @@ fn seconds(text: &str) -> Result<Duration, String> {
     parse::seconds(text, &(0.001..=3600.0))
 }
 
+fn job_scale(text: &str) -> Result<f64, String> {
+    let range = 0.001..=10.0;
+    let scale = text.parse().ok().filter(|scale| range.contains(scale));
+    scale.ok_or_else(|| format!("not a number in {}..={}", range.start(), range.end()))
+}
+
+fn cases() -> impl TypedValueParser<Value = Case> {
+    let find = |name: &str| CASES.into_iter().find(|case| case.name() == name);
+    parse::named(CASES.iter().map(Case::name), find)
+}
+
+fn splits() -> impl TypedValueParser<Value = Split> {
+    parse::named(Split::ALL.iter().map(|split| split.name()), Split::find)
+}
+
 fn svg_file(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     match path.extension() {
@@ -379,178 +454,4 @@ fn seed() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, clap::Parser)]
-    struct Only {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn plan(words: &[&str]) -> Result<Plan, String> {
-        use clap::Parser;
-        let words = std::iter::once(&"bench").chain(words);
-        let only = Only::try_parse_from(words).map_err(|error| error.to_string())?;
-        only.args.plan().map_err(|error| error.to_string())
-    }
-
-    fn names(words: &[&str]) -> Vec<String> {
-        plan(words).unwrap().scenarios.iter().map(|s| s.name.to_string()).collect()
-    }
-
-    #[test]
-    fn ranges() {
-        let all = |text: &str| numbers("--threads", &[text.parse().unwrap()], 1..=64).unwrap();
-        assert_eq!(all("8"), [8]);
-        assert_eq!(all("9:36:9"), [9, 18, 27, 36]);
-        assert_eq!(all("1:3"), [1, 2, 3]);
-        for wrong in ["", "x", "1:", "3:1", "1:3:0", "1:2:3:4", "-1"] {
-            assert!(wrong.parse::<Range>().is_err(), "{wrong}");
-        }
-        assert!(numbers("--threads", &["0:3".parse().unwrap()], 1..=64).is_err());
-        // Not a million numbers before the first is refused.
-        assert!(numbers("--threads", &["1:4000000000".parse().unwrap()], 1..=64).is_err());
-    }
-
-    #[test]
-    fn the_default_takes_about_two_minutes_and_quick_a_quarter_of_one() {
-        let secs = |words: &[&str]| plan(words).unwrap().duration().unwrap().as_secs();
-        assert!((90..=125).contains(&secs(&[])), "{}", secs(&[]));
-        assert!((12..=20).contains(&secs(&["--quick"])), "{}", secs(&["--quick"]));
-        let rw = secs(&["--kind", "rwlock"]);
-        assert!((90..=150).contains(&rw), "{rw}");
-        let rw = secs(&["--kind", "rwlock", "--quick"]);
-        assert!((8..=20).contains(&rw), "{rw}");
-    }
-
-    #[test]
-    fn threads_replace_the_scenario_s_own() {
-        assert_eq!(
-            names(&["--scenario", "mixed-8", "--threads", "2:4"]),
-            ["mixed-2", "mixed-3", "mixed-4"]
-        );
-        assert_eq!(names(&["--scenario", "mixed-8,mixed-2", "--threads", "5"]), ["mixed-5"]);
-        assert!(plan(&["--scenario", "uncontended", "--threads", "5"]).is_err());
-    }
-
-    #[test]
-    fn suites_have_their_own_scenarios() {
-        assert_eq!(names(&["--suite", "article"]), ["short-4", "long-8", "burst-8", "hog-6"]);
-        assert_eq!(names(&["--suite", "lock-bench", "--threads", "4"])[0], "many-4x2");
-        let lots = ["--suite", "parking-lot", "--threads", "1:8:7", "--work-inside", "0,9"];
-        assert_eq!(names(&lots).len(), 4);
-        assert!(plan(&["--suite", "article", "--scenario", "mixed-2"]).is_err());
-        assert!(plan(&["--suite", "article", "--work-inside", "5"]).is_err());
-        assert!(plan(&["--work-inside", "5"]).is_err());
-    }
-
-    #[test]
-    fn parking_lot_s_second_benchmark_has_readers_and_writers() {
-        let suite = ["--suite", "parking-lot"];
-        let with = |more: &[&str]| plan(&[&suite[..], more].concat());
-        let names = |more: &[&str]| -> Vec<String> {
-            with(more).unwrap().scenarios.iter().map(|s| s.name.to_string()).collect()
-        };
-        assert_eq!(
-            names(&["--readers", "0:2:2", "--writers", "0,1"]),
-            [
-                "work-5-5-readers-2-writers-0",
-                "work-5-5-readers-0-writers-1",
-                "work-5-5-readers-2-writers-1"
-            ]
-        );
-        assert_eq!(names(&["--readers", "4"]), ["work-5-5-readers-4-writers-1"]);
-        assert_eq!(names(&["--kind", "rwlock"]).len(), 3);
-        assert!(with(&["--readers", "0", "--writers", "0"]).unwrap_err().contains("nobody"));
-        assert!(with(&["--readers", "1", "--threads", "2"]).unwrap_err().contains("--readers"));
-        assert!(with(&["--readers", "1", "--kind", "mutex"]).unwrap_err().contains("one kind"));
-        assert!(
-            plan(&["--suite", "article", "--kind", "rwlock"]).unwrap_err().contains("one kind")
-        );
-        assert!(plan(&["--suite", "article", "--writers", "1"]).is_err());
-    }
-
-    #[test]
-    fn a_run_is_of_one_kind_of_lock() {
-        let kind = |words: &[&str]| {
-            let plan = plan(words)?;
-            let kind = plan.scenarios[0].kind();
-            assert!(plan.scenarios.iter().all(|scenario| scenario.kind() == kind));
-            assert!(plan.subjects.iter().all(|variant| variant.subject().has(kind)));
-            Ok::<_, String>(kind)
-        };
-        assert_eq!(kind(&[]), Ok(LockKind::Mutex));
-        assert_eq!(kind(&["--kind", "rwlock"]), Ok(LockKind::Rwlock));
-        assert_eq!(kind(&["--scenario", "rw-8-99,rw-2-0"]), Ok(LockKind::Rwlock));
-        assert_eq!(kind(&["--scenario", "rw-8-99", "--kind", "rwlock"]), Ok(LockKind::Rwlock));
-        assert!(kind(&["--scenario", "rw-8-99,mixed-2"]).unwrap_err().contains("one kind"));
-        assert!(kind(&["--scenario", "mixed-2", "--kind", "rwlock"]).is_err());
-        for name in ["reentrant", "condvar", "once", "once-lock"] {
-            assert_eq!(kind(&["--kind", name]).map(LockKind::name), Ok(name));
-            let error = kind(&["--kind", name, "--suite", "parking-lot"]).unwrap_err();
-            assert!(error.contains("has nothing for"), "{error}");
-            assert!(
-                kind(&["--kind", name, "--lock", "usync"]).unwrap_err().contains("usync has no")
-            );
-        }
-        assert_eq!(kind(&["--scenario", "once-get-8"]), Ok(LockKind::OnceLock));
-        let sharded = ["--lock", "crossbeam-sharded", "--scenario"];
-        assert!(kind(&[&sharded[..], &["rw-2-100"]].concat()).is_ok());
-        let error = kind(&[&sharded[..], &["mixed-2"]].concat()).unwrap_err();
-        assert!(error.contains("crossbeam-sharded has no mutex"), "{error}");
-        assert_eq!(
-            names(&["--scenario", "rw-8-99", "--threads", "1,8,64"]),
-            ["rw-1-99", "rw-8-99", "rw-64-99"]
-        );
-    }
-
-    fn subjects(words: &[&str]) -> Vec<String> {
-        plan(words).unwrap().subjects.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_sweep_takes_the_place_of_parkade() {
-        assert_eq!(subjects(&["--lock", "std,parkade"]), ["parkade", "std"]);
-        let swept = ["parkade spin_ns=0", "parkade spin_ns=9"];
-        let sweep = ["--sweep", "spin_ns=0,9,0", "--lock"];
-        let with = |lock| subjects(&[&sweep[..], &[lock]].concat());
-        assert_eq!(with("std"), [swept[0], swept[1], "std"]);
-        assert_eq!(with("std,parkade"), [swept[0], swept[1], "std"]);
-        assert_eq!(with("parkade"), swept);
-        let rivals = LockKind::Mutex.subjects().count() - 1;
-        assert_eq!(subjects(&sweep[..2]).len(), 2 + rivals);
-        let lots = ["--sweep", "spin_ns=0,9", "--suite", "lock-bench", "--quick", "--noise"];
-        assert_eq!(subjects(&lots).len(), 2 + rivals);
-    }
-
-    #[test]
-    fn a_picture_of_waits_needs_waits() {
-        assert!(plan(&["--scatter", "x.svg"]).is_ok());
-        assert!(plan(&["--scatter", "x.svg", "--scenario", "uncontended,mixed-2"]).is_ok());
-        let error = plan(&["--scatter", "x.svg", "--scenario", "uncontended"]).unwrap_err();
-        assert!(error.contains("waits for nobody"), "{error}");
-        assert!(plan(&["--scatter", "x.svg", "--scenario", "rw-8-100"]).is_err());
-        assert!(plan(&["--scatter", "x.svg", "--scenario", "rw-8-99"]).is_ok());
-        assert!(plan(&["--scatter", "x.html"]).unwrap_err().contains("--html"));
-        assert!(plan(&["--scatter", "/dev/stdout"]).is_ok());
-    }
-
-    #[test]
-    fn wrong_names_are_answered_with_the_right_ones() {
-        for (flag, valid) in [
-            ("--scenario", "many-32x64"),
-            ("--scenario", "rw-32-95"),
-            ("--kind", "rwlock"),
-            ("--lock", "usync"),
-            ("--suite", "article"),
-            ("--sweep", "fair_us"),
-        ] {
-            let error = plan(&[flag, "nothing"]).unwrap_err();
-            assert!(error.contains(valid), "{error}");
-        }
-        for wrong in ["0", "-1", "nan", "1e9", "x"] {
-            assert!(plan(&["--secs", wrong]).is_err(), "{wrong}");
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ pub(crate) mod args;
 mod chart;
 mod format;
 mod html;
+mod keyed;
 pub(crate) mod noise;
 mod output;
 mod progress;
@@ -20,6 +21,7 @@ use parkade_bench::machine::Machine;
 use parkade_bench::report::{Report, SCHEMA, Settings, SubjectVersion};
 use parkade_bench::run::Plan;
 use parkade_bench::stats::Verdict;
+use parkade_bench::subject::LockKind;
 use parkade_bench::suites::Suite;
 use parkade_bench::variant::{Variant, settings};
 
@@ -55,13 +57,19 @@ pub(crate) fn run(args: Args) -> Result<()> {
 
 fn measure(args: &Args, plan: &Plan) -> Result<Report> {
     let started_unix = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let kind = plan.scenarios.first().map(|scenario| scenario.kind()).unwrap_or_default();
     eprintln!("{}", progress::announce(plan));
+    let key_memory = match kind {
+        // First, while the heap is as a program finds it.
+        LockKind::Keyed if args.scenario.is_empty() => keyed::measure_memory(&plan.subjects),
+        _ => Vec::new(),
+    };
+    let cases = args.cases(plan).map(|cases| keyed::measure_cases(&cases, plan.seed));
     let progress = progress::Progress::new(plan);
     let scenarios = plan.run(|step| progress.show(step));
     progress.finish();
     let with_version =
         |name: &Variant| SubjectVersion { version: name.subject().version(), name: name.clone() };
-    let kind = plan.scenarios.first().map(|scenario| scenario.kind()).unwrap_or_default();
     Ok(Report {
         schema: SCHEMA,
         kind: args.suite.map_or(kind.name(), Suite::name).into(),
@@ -78,6 +86,8 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
         subjects: plan.subjects.iter().map(with_version).collect(),
         verdicts: Verdict::all(&scenarios),
         scenarios,
+        cases: cases.unwrap_or_default(),
+        key_memory,
     })
 }
 

@@ -13,16 +13,25 @@ use parkade_bench::suites::{Suite, lock_bench, parking_lot};
 use parkade_bench::variant::Variant;
 
 use super::format::{duration, or_dash, ratio};
-use super::table::{align_right, heading, label, new_table, section};
+use super::keyed;
+use super::table::{align_right, body, heading, label, new_table, section};
 
 /// The whole report of a suite.
 pub(crate) fn report(suite: Suite, report: &Report) -> String {
     let mut text = heading(report);
+    if let Suite::Keyed | Suite::Semaphore = suite {
+        if !report.cases.is_empty() {
+            let _ = writeln!(text, "\n{}", keyed::cases(report));
+        }
+        text.push_str(&body(report));
+        return text;
+    }
     for scenario in &report.scenarios {
         text.push_str(&match suite {
             Suite::Article => section(report, scenario),
             Suite::LockBench => lock_bench_section(report, scenario),
             Suite::ParkingLot => parking_lot_section(report, scenario),
+            Suite::Keyed | Suite::Semaphore => unreachable!("they have the body of any report"),
         });
     }
     if suite == Suite::Article {

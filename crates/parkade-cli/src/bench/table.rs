@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use comfy_table::presets::UTF8_FULL_CONDENSED;
 use comfy_table::{Cell, CellAlignment, Table};
-use parkade_bench::report::{Report, ScenarioReport};
+use parkade_bench::report::{Report, ScenarioReport, SubjectVersion};
 use parkade_bench::scenario;
 use parkade_bench::stats::{
     CellSummary, MarkResult, Measure, Overall, ScenarioSummary, SideSummary, Verdict, WaitSummary,
@@ -14,6 +14,7 @@ use parkade_bench::suites::Suite;
 use parkade_bench::variant::{Variant, settings};
 
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
+use super::keyed;
 
 /// Scenarios and locks by name.
 pub(crate) fn list() -> String {
@@ -27,9 +28,9 @@ pub(crate) fn list() -> String {
     }
     text.push_str("Locks:\n");
     for &id in SubjectId::ALL {
-        let without: Vec<_> = LockKind::ALL.iter().filter(|&&kind| !id.has(kind)).collect();
-        let but = without.iter().map(|kind| format!(", no {kind}")).collect::<String>();
-        let _ = writeln!(text, "  {id:<17} {}{but}", id.version());
+        let kinds = LockKind::ALL.iter().filter(|&&kind| id.has(kind));
+        let kinds: Vec<_> = kinds.map(|kind| kind.name()).collect();
+        let _ = writeln!(text, "  {id:<20} {}: {}", id.version(), kinds.join(", "));
     }
     text.push_str("\nSettings (for --sweep):\n");
     for setting in settings() {
@@ -46,14 +47,30 @@ pub(crate) fn list() -> String {
 
 /// The whole report.
 pub(crate) fn report(report: &Report) -> String {
-    let mut text = heading(report);
+    heading(report) + &body(report)
+}
+
+/// Everything but the heading.
+pub(crate) fn body(report: &Report) -> String {
+    let mut text = String::new();
     for scenario in &report.scenarios {
         text.push_str(&section(report, scenario));
     }
     match &report.verdicts[..] {
         [] => {}
         [only] => text.push_str(&marks(only, whose_waits(report))),
-        several => text.push_str(&comparison(several)),
+        several => {
+            // Locks that differ in more than a value of a setting have their marks shown each.
+            let (own, swept): (Vec<&Verdict>, Vec<&Verdict>) =
+                several.iter().partition(|verdict| verdict.subject.tuning().is_empty());
+            own.iter().for_each(|verdict| text.push_str(&marks(verdict, whose_waits(report))));
+            if !swept.is_empty() {
+                text.push_str(&comparison(several));
+            }
+        }
+    }
+    if !report.key_memory.is_empty() {
+        let _ = writeln!(text, "\n{}", keyed::memory(report));
     }
     text
 }
@@ -62,10 +79,24 @@ pub(crate) fn report(report: &Report) -> String {
 pub(crate) fn heading(report: &Report) -> String {
     let machine = &report.machine;
     let noise = if report.settings.noise { ", an unrelated busy process beside it" } else { "" };
-    format!(
+    let mut text = format!(
         "{} processors, {}, {} {}; medians of {} rounds{noise}\n",
         machine.cpus, machine.cpu_model, machine.system, machine.kernel, report.settings.rounds,
-    )
+    );
+    for (subject, note) in notes(report) {
+        let _ = writeln!(text, "  {subject}: {note}");
+    }
+    text
+}
+
+/// What has to be said of the locks beside the figures.
+pub(crate) fn notes(report: &Report) -> impl Iterator<Item = (SubjectId, &'static str)> {
+    let kind = report.scenarios.first().map(|scenario| scenario.kind).unwrap_or_default();
+    let note = move |known: &SubjectVersion| {
+        let subject = known.name.subject();
+        Some((subject, subject.note(kind)?))
+    };
+    report.subjects.iter().filter_map(note)
 }
 
 /// One scenario.
@@ -154,6 +185,9 @@ fn footnotes(summary: &ScenarioSummary) -> String {
     if !hogs.is_empty() {
         let _ = writeln!(text, "  the hog's ops/s (and share of time): {}", hogs.join(", "));
     }
+    if let Some(coarse) = summary.best_coarse {
+        let _ = writeln!(text, "  judged apart, because it locks other keys too: {coarse}");
+    }
     if !summary.disregarded.is_empty() {
         let names: Vec<_> = summary.disregarded.iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "  not counted, because they starve the hog: {}", names.join(", "));
@@ -189,7 +223,7 @@ fn over_all(verdict: &Verdict) -> Table {
 
 fn marks(verdict: &Verdict, whose_waits: &str) -> String {
     let mut table = new_table();
-    table.set_header([
+    let mut head = vec![
         "scenario",
         "throughput",
         "mark",
@@ -200,21 +234,36 @@ fn marks(verdict: &Verdict, whose_waits: &str) -> String {
         "fairest rival",
         "cpu/op",
         "csw/op",
-    ]);
+    ];
+    let coarse = verdict.results.iter().any(|result| result.mark.coarse.is_some());
+    if coarse {
+        head.extend(["to coarse", "mark", "", "which locks other keys too"]);
+    }
+    table.set_header(head);
     for result in &verdict.results {
-        table.add_row(mark_row(result));
+        let mut row = mark_row(result);
+        if coarse {
+            row.extend(coarse_marks(result));
+        }
+        table.add_row(row);
     }
     align_right(&mut table);
+    let name = match verdict.subject.subject() {
+        SubjectId::Parkade => "Parkade",
+        other => other.name(),
+    };
     let mut text = format!(
-        "\nParkade in parts of the best and the fairest rival ({whose_waits}cpu/op: of the best rival; csw/op: of \
+        "\n{name} in parts of the best and the fairest rival ({whose_waits}cpu/op: of the best rival; csw/op: of \
          parking_lot 0.13)\n{table}\n"
     );
     if !verdict.overall.is_empty() {
         let _ = writeln!(text, "{}", over_all(verdict));
     }
-    for (what, missed) in
-        [("throughput", verdict.throughput_missed()), ("longest wait", verdict.waits_missed())]
-    {
+    for (what, missed) in [
+        ("throughput", verdict.throughput_missed()),
+        ("throughput beside who locks other keys too", verdict.coarse_missed()),
+        ("longest wait", verdict.waits_missed()),
+    ] {
         if !missed.is_empty() {
             let _ = writeln!(text, "{what} misses its mark in {}", missed.join(", "));
         }
@@ -283,7 +332,19 @@ pub(crate) fn mark_of(overall: &Overall) -> String {
     or_dash(overall.mark, |mark| format!("{sign} {}", figure_of(overall.measure, mark)))
 }
 
-fn outcome(reached: Option<bool>) -> &'static str {
+/// The figures beside rivals that lock other keys too.
+fn coarse_marks(result: &MarkResult) -> [String; 4] {
+    let judged = result.coarse.and(result.mark.coarse);
+    [
+        or_dash(result.coarse, ratio),
+        or_dash(result.mark.coarse, |mark| format!(">= {}", ratio(mark))),
+        outcome(judged.map(|_| result.coarse_reached())).into(),
+        or_dash(result.best_coarse, |rival| rival.to_string()),
+    ]
+}
+
+/// Whether a mark is reached, in a word.
+pub(crate) fn outcome(reached: Option<bool>) -> &'static str {
     match reached {
         Some(true) => "ok",
         Some(false) => "MISS",

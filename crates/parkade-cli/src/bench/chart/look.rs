@@ -123,6 +123,14 @@ const LOCKS: &[(&str, &str, &str)] = &[
     ("saa", "#a16207", "#facc15"),
     ("sharded", "#be185d", "#f472b6"),
     ("pthread", "#64748b", "#a8b3c1"),
+    ("barging", "#9f1239", "#fda4af"),
+    ("arc", "#2563eb", "#60a5fa"),
+    ("removing", "#0e7490", "#22d3ee"),
+    ("lockable", "#15803d", "#4ade80"),
+    ("keyedlock", "#7c3aed", "#c084fc"),
+    ("dashmap", "#be185d", "#f472b6"),
+    ("tokio", "#15803d", "#4ade80"),
+    ("asynclock", "#7c3aed", "#c084fc"),
 ];
 
 fn owned(&(name, light, dark): &(&str, &str, &str)) -> Colour {
@@ -158,6 +166,16 @@ fn look(report: &Report, subject: &Variant) -> Look {
         SubjectId::Saa => ("saa hollow", "M-4-4 4 4M-4 4 4-4"),
         SubjectId::CrossbeamSharded => ("sharded hollow", "M-5-4H5L0 0 5 4H-5L0 0Z"),
         SubjectId::Pthread => ("pthread hollow", "M-5 0H5M0-5V5"),
+        SubjectId::ParkadeBarging => {
+            ("barging ours", "M0-6.5 2 -2 6.5-2 3 1.2 4 6 0 3.2-4 6-3 1.2-6.5-2-2-2Z")
+        }
+        SubjectId::MapOfArc => ("arc", "M-4-4H4V4H-4Z"),
+        SubjectId::MapOfArcRemoving => ("removing hollow", "M-4-4H4V4H-4Z"),
+        SubjectId::Lockable => ("lockable", "M0-5 5 4H-5Z"),
+        SubjectId::KeyedLock => ("keyedlock hollow", "M0-5.5 5.5 0 0 5.5-5.5 0Z"),
+        SubjectId::DashMap => ("dashmap hollow", "M-4-4 4 4M-4 4 4-4"),
+        SubjectId::Tokio => ("tokio", "M0-5 5 4H-5Z"),
+        SubjectId::AsyncLock => ("asynclock hollow", "M0-5.5 5.5 0 0 5.5-5.5 0Z"),
     };
     let values: Vec<String> = subject.tuning().iter().map(|t| t.value().to_string()).collect();
     let short = match subject.subject() {

@@ -5,14 +5,15 @@ use std::fmt::Write;
 use parkade_bench::report::{Cell, Report, ScenarioReport};
 use parkade_bench::scenario::Role;
 use parkade_bench::sides::Access;
-use parkade_bench::stats::{CellSummary, Measure, Overall, ScenarioSummary, Verdict};
+use parkade_bench::stats::{CellSummary, MarkResult, Measure, Overall, ScenarioSummary, Verdict};
 use parkade_bench::subject::LockKind;
 use parkade_bench::waits::QuantilePoint;
 
 use super::chart::{self, Axis, Kind, Look, Looks, Panel, Series, Theme};
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
+use super::keyed::{self, Sheet};
 use super::scatter::HOW_TO_READ;
-use super::table::{figure_of, mark_of, whose_waits};
+use super::table::{figure_of, mark_of, notes, whose_waits};
 
 /// The page.
 pub(crate) fn render(report: &Report) -> String {
@@ -31,6 +32,12 @@ pub(crate) fn render(report: &Report) -> String {
             page.push_str(&marks(only, report));
         }
         several => page.push_str(&comparison(several, report)),
+    }
+    if !report.cases.is_empty() {
+        page.push_str(&sheet(&keyed::cases(report)));
+    }
+    if !report.key_memory.is_empty() {
+        page.push_str(&sheet(&keyed::memory(report)));
     }
     let summaries: Vec<(&ScenarioReport, ScenarioSummary)> =
         report.scenarios.iter().map(|s| (s, ScenarioSummary::of(s))).collect();
@@ -63,12 +70,32 @@ fn head(report: &Report, looks: &Looks) -> String {
         settings.rounds,
         escape(&machine.clock),
     );
+    for (subject, note) in notes(report) {
+        let note = escape(note);
+        let _ = writeln!(text, "<p class=\"faint\">{subject}: {note}.</p>");
+    }
     text.push_str("<div class=\"legend\">");
     for look in looks.iter() {
         let _ = write!(text, "<span>{}{}</span>", chart::symbol(look), escape(&look.name));
     }
     text.push_str("</div>\n");
     text
+}
+
+fn sheet(sheet: &Sheet) -> String {
+    let head: String = sheet.head.iter().map(|head| format!("<th>{}</th>", escape(head))).collect();
+    let cell = |(text, mark): &(String, Option<bool>)| {
+        let class = mark.map_or("", |reached| if reached { GOOD } else { BAD });
+        format!("<td class=\"{class}\">{}</td>", escape(text))
+    };
+    let row = |row: &Vec<_>| format!("<tr>{}</tr>\n", row.iter().map(cell).collect::<String>());
+    let note = |note: &String| format!("<p class=\"faint\">{}.</p>\n", escape(note));
+    format!(
+        "<h2>{}</h2>\n<div class=\"scroll\"><table>\n<tr>{head}</tr>\n{}</table></div>\n{}",
+        escape(&sheet.title),
+        sheet.rows.iter().map(row).collect::<String>(),
+        sheet.notes.iter().map(note).collect::<String>(),
+    )
 }
 
 const GOOD: &str = "good";
@@ -150,15 +177,20 @@ fn marks(verdict: &Verdict, report: &Report) -> String {
         "</table></div>\n<div class=\"scroll\"><table>\n<tr><th>scenario</th><th>throughput</th>\
          <th>mark</th><th>best rival</th><th>longest wait</th><th>mark</th><th>fairest rival</th>\
          <th>cpu/op to best rival's</th><th>to least</th><th>switches/op to pl-0.13's</th>\
-         <th>spread</th></tr>\n",
+         <th>spread</th>",
     );
+    let coarse = verdict.results.iter().any(|result| result.mark.coarse.is_some());
+    if coarse {
+        text.push_str("<th>to who locks other keys too</th><th>mark</th>");
+    }
+    text.push_str("</tr>\n");
     for result in &verdict.results {
         let hog = if result.starves_hog { " (starves the hog)" } else { "" };
         let _ = writeln!(
             text,
             "<tr><td>{}</td><td class=\"{}\">{}{hog}</td><td>&ge; {}</td><td>{}</td>\
              <td class=\"{}\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>\
-             <td>{}</td></tr>",
+             <td>{}</td>{}</tr>",
             escape(&result.scenario),
             if result.throughput_reached() { GOOD } else { BAD },
             ratio(result.throughput),
@@ -172,10 +204,20 @@ fn marks(verdict: &Verdict, report: &Report) -> String {
             or_dash(result.cpu_least, ratio),
             or_dash(result.switches, ratio),
             percent(result.spread),
+            if coarse { coarse_marks(result) } else { String::new() },
         );
     }
     text.push_str("</table></div>\n");
     text
+}
+
+fn coarse_marks(result: &MarkResult) -> String {
+    format!(
+        "<td class=\"{}\">{}</td><td>{}</td>",
+        if result.coarse_reached() { GOOD } else { BAD },
+        or_dash(result.coarse, ratio),
+        or_dash(result.mark.coarse, |mark| format!("&ge; {}", ratio(mark))),
+    )
 }
 
 /// Throughput against the longest wait, a picture for each scenario.
