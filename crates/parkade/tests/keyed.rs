@@ -437,6 +437,13 @@ fn keys_that_panic_leave_the_map_usable() {
         move || drop(two.take())
     });
     assert_eq!(map.len(), 1);
+    // One of several: the others are unlocked nevertheless.
+    let several = map.lock_many([&Touchy(3), &Touchy(4), &Touchy(5)]);
+    fails("drop", &mut {
+        let mut several = Some(several);
+        move || drop(several.take())
+    });
+    assert_eq!(map.len(), 1);
     drop(one);
     assert!(map.is_empty());
     drop(map.lock(&first));
