@@ -1,7 +1,7 @@
 //! [`KeyedMutex`] and its guards.
 
 use super::{
-    FoldState, KeyInfo, Retry, RetryError,
+    DefaultHashBuilder, KeyInfo, Retry, RetryError,
     face::{keyed_guards, keyed_map, keyed_owned_of, keyed_ways},
     lock::{Alone, Fairness},
     many::Many,
@@ -92,7 +92,7 @@ use std::{sync::Arc, time::Instant};
 /// fn needs_sync<T: Sync>(_: T) {}
 /// needs_sync(parkade::keyed::KeyedMutex::<std::rc::Rc<u64>>::new());
 /// ```
-pub struct KeyedMutex<K, S = FoldState> {
+pub struct KeyedMutex<K, S = DefaultHashBuilder> {
     table: Table<K, (), RawMutex>,
     hasher: S,
 }

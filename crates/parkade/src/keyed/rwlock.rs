@@ -1,7 +1,7 @@
 //! [`KeyedRwLock`] and its guards.
 
 use super::{
-    FoldState, KeyInfo, Retry, RetryError,
+    DefaultHashBuilder, KeyInfo, Retry, RetryError,
     face::{keyed_guards, keyed_map, keyed_owned_of, keyed_ways},
     lock::Fairness,
     many::Many,
@@ -49,7 +49,7 @@ use std::{sync::Arc, time::Instant};
 /// let written = files.try_write("a.txt").unwrap();
 /// # drop((written, elsewhere));
 /// ```
-pub struct KeyedRwLock<K, S = FoldState> {
+pub struct KeyedRwLock<K, S = DefaultHashBuilder> {
     table: Table<K, (), Core>,
     hasher: S,
 }

@@ -60,7 +60,8 @@ pub(crate) struct Table<K, V, L> {
 pub(crate) struct Tag(pub(super) u32);
 
 impl Tag {
-    /// Any hash will do, such as the number itself: each bit of it has a say in all bits of the tag.
+    /// Any hash will do, such as the number itself, or one whose bits are not all mixed alike, as the default hasher's
+    /// are: each bit of it has a say in all bits of the tag.
     #[inline(always)]
     pub(crate) fn of(hash: u64) -> Tag {
         // The fraction of the golden ratio.

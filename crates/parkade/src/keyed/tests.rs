@@ -1,6 +1,7 @@
 //! The table without threads: what is in it, how it grows and shrinks, what it keeps.
 
 use super::{
+    DefaultHashBuilder,
     evict::Age,
     lock::{Alone, Fairness},
     node::{Node, NodePtr},
@@ -12,6 +13,7 @@ use crate::{
     RawMutex,
     rwlock::{Core, Held, Mode},
 };
+use core::hash::{BuildHasher, Hash};
 use std::{cell::Cell, rc::Rc};
 
 type Mutexes<K> = Table<K, (), RawMutex>;
@@ -218,6 +220,44 @@ fn poor_hashes_are_spread_over_all_shards() {
         );
         nodes.into_iter().for_each(|node| leave(&table, node));
     }
+}
+
+/// The most crowded of 4096 places, by the bits of the tags from `shift` on.
+fn most_crowded(tags: &[u32], shift: u32) -> usize {
+    let mut places = [0_usize; 4096];
+    tags.iter().for_each(|tag| places[(tag >> shift) as usize % 4096] += 1);
+    *places.iter().max().unwrap()
+}
+
+fn check_spread(name: &str, keys: impl Iterator<Item = impl Hash>) {
+    let state = DefaultHashBuilder::default();
+    let mut tags: Vec<_> = keys.map(|key| Tag::of(state.hash_one(key)).0).collect();
+    // What chooses the chain, and what chooses the shard.
+    for shift in [0, 20] {
+        // Eight on average; at random, 32 or more at one place has a probability below 1e-6 for all.
+        let most = most_crowded(&tags, shift);
+        assert!(most < 32, "{name}: {most} of {} keys in one of 4096 places", tags.len());
+    }
+    let keys = tags.len();
+    tags.sort_unstable();
+    tags.dedup();
+    // At random 0.1 are equal to another of 32768.
+    assert!(keys - tags.len() < 4, "{name}: {} tags of {keys} keys", tags.len());
+}
+
+/// The default hasher does not mix all bits alike; tags have to.
+#[test]
+fn keys_are_spread_whatever_they_have_in_common() {
+    const KEYS: u64 = 8 * 4096;
+    check_spread("small numbers", 0..KEYS);
+    check_spread("multiples", (0..KEYS).map(|key| key << 16));
+    check_spread("high bits", (0..KEYS).map(|key| key << 49));
+    check_spread("32 bits", 0..KEYS as u32);
+    check_spread("pairs", (0..KEYS).map(|key| (key % 128, key / 128)));
+    check_spread("128 bits", (0..KEYS).map(|key| u128::from(key) << 100));
+    check_spread("texts", (0..KEYS).map(|key| format!("user-{key:08}")));
+    check_spread("long texts", (0..KEYS).map(|key| format!("{key:08}{}", "-".repeat(100))));
+    check_spread("zeros", (0..512).map(|length| vec![0_u8; length]));
 }
 
 /// Counts how many there are.
