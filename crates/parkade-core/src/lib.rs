@@ -44,6 +44,7 @@ mod snapshot;
 mod spin;
 mod sys;
 mod table;
+mod task;
 mod tokens;
 pub mod tuning;
 mod unpark;
@@ -53,6 +54,7 @@ pub use park::{Departure, ParkRequest, Place, park, park_with};
 pub use requeue::{unpark_requeue, unpark_requeue_filter};
 pub use snapshot::{Parked, snapshot, snapshot_of};
 pub use spin::SpinWait;
+pub use task::{Cancelled, TaskWaiter};
 pub use tokens::{
     DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, RequeueFilterOp,
     RequeueOp, UnparkResult, UnparkToken,

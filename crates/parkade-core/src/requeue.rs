@@ -15,7 +15,8 @@ use core::cell::Cell;
 /// token it returns is given to the thread that is unparked, if any. Moved threads join the back
 /// of `key_to`'s queue in their order; their timeouts go on.
 ///
-/// The result counts unparked and moved threads; `have_more_threads` speaks of `key_from`.
+/// The result counts unparked and moved waiters; `have_more_threads` speaks of `key_from`. Tasks are moved as threads
+/// are.
 ///
 /// # Safety
 /// As for [`unpark_one`](crate::unpark_one), for both keys and both callbacks.
@@ -79,18 +80,21 @@ fn requeue(
     };
     let done = pick(from).map(|Picked { woken, moved }| {
         let result = UnparkResult {
-            unparked_threads: woken.count,
+            unparked_threads: woken.threads(),
+            unparked_tasks: woken.tasks(),
             requeued_threads: to.adopt(key_to, moved),
             have_more_threads: from.has_waiters(key_from),
         };
         (woken, result, callback(result))
     });
-    table::unlock_pair((one, other));
-    let result = match done {
-        None => UnparkResult::default(),
+    let locks = (one, other);
+    let (result, panicked) = match done {
+        None => {
+            table::unlock_pair(locks);
+            (UnparkResult::default(), None)
+        }
         Some((woken, result, token)) => {
-            woken.notify(token);
-            result
+            (result, Some(woken.unlock_and_wake(key_from, locks, token)))
         }
     };
     if result.requeued_threads > 0 {
@@ -101,6 +105,9 @@ fn requeue(
         });
     }
     no_unwind.disarm();
+    if let Some(panicked) = panicked {
+        panicked.resume();
+    }
     result
 }
 
