@@ -25,6 +25,8 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use node::{Link, Node};
 use queue::{Place, Queues};
+#[cfg(all(test, loom))]
+pub(crate) use tasks::WakeAt;
 pub(crate) use tasks::Woken;
 
 /// log2 of the number of buckets. 1,024 buckets of one cache line are 64 KiB of zero pages, of

@@ -91,16 +91,19 @@ impl Woken {
         }
     }
 
-    /// As threads are woken, and in the wrong order at that; for mutants.
+    /// Notifies tasks as threads are, after the lock, and wakes each `at` the wrong or the right time; for mutants.
     #[cfg(all(test, loom))]
-    pub(crate) fn notify_after(mut self, bucket: Locked, token: UnparkToken) {
+    pub(crate) fn notify_after(mut self, bucket: Locked, token: UnparkToken, at: WakeAt) {
         drop(bucket);
         while let Some(waiter) = self.tasks.pop() {
             // SAFETY: a mutant, in which nobody frees the node.
-            let waker = unsafe { waiter.as_ref() }.replace_waker(None);
-            waker.into_iter().for_each(Waker::wake);
+            let mut waker = unsafe { waiter.as_ref() }.replace_waker(None);
+            if at == WakeAt::First {
+                waker.take().into_iter().for_each(Waker::wake);
+            }
             // SAFETY: as above.
             unsafe { Node::notify(waiter, token) };
+            waker.into_iter().for_each(Waker::wake);
         }
     }
 
@@ -152,6 +155,16 @@ impl Woken {
         }
         panicked
     }
+}
+
+/// When a mutant wakes a task.
+#[cfg(all(test, loom))]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WakeAt {
+    /// Before it is notified.
+    First,
+    /// After it.
+    Last,
 }
 
 /// Wakers whose tasks have been notified.

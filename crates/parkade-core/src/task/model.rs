@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Where a task is run: its waker raises the signal.
-pub(super) struct Signal(Notify);
+pub(super) struct Signal(pub(super) Notify);
 
 impl Wake for Signal {
     fn wake(self: std::sync::Arc<Self>) {

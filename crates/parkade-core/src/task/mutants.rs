@@ -8,7 +8,7 @@ use super::{
 use crate::{
     FilterOp, UnparkToken,
     model::explore,
-    table::{self, node::Standing},
+    table::{self, WakeAt, node::Standing},
     unpark_all,
 };
 use loom::{
@@ -40,6 +40,11 @@ fn unpark(key: usize) {
     unsafe { unpark_all(key, UnparkToken(7)) };
 }
 
+fn unpark_after(key: usize, at: WakeAt) {
+    let bucket = table::lock(key);
+    bucket.take(key, |_| FilterOp::Unpark).notify_after(bucket, UnparkToken(7), at);
+}
+
 /// A poll does not look whether it comes from the same task as the one before.
 #[test]
 #[ignore = "has to fail"]
@@ -61,22 +66,21 @@ fn poll_and_keep_the_first_waker() {
 #[ignore = "has to fail"]
 fn poll_and_leave_a_taken_task_to_its_notifier() {
     explore(2, || {
-        let unpark = |key| {
-            let bucket = table::lock(key);
-            bucket.take(key, |_| FilterOp::Unpark).notify_after(bucket, UnparkToken(7));
-        };
-        unparked_by(unpark, |waiter, _, _| {
-            let (node, later) = (&waiter.get_ref().node, Signal::new());
-            let bucket = table::lock_of(node);
-            if node.is_queued() {
-                drop(node.replace_waker(Some(Waker::from(later.clone()))));
-            }
-            drop(bucket);
-            while !node.is_notified() {
-                later.0.wait();
-            }
-            assert_eq!(poll(waiter, &later, 0, || unreachable!()), WOKEN);
-        });
+        unparked_by(
+            |key| unpark_after(key, WakeAt::Last),
+            |waiter, _, _| {
+                let (node, later) = (&waiter.get_ref().node, Signal::new());
+                let bucket = table::lock_of(node);
+                if node.is_queued() {
+                    drop(node.replace_waker(Some(Waker::from(later.clone()))));
+                }
+                drop(bucket);
+                while !node.is_notified() {
+                    later.0.wait();
+                }
+                assert_eq!(poll(waiter, &later, 0, || unreachable!()), WOKEN);
+            },
+        );
     });
 }
 
@@ -85,16 +89,15 @@ fn poll_and_leave_a_taken_task_to_its_notifier() {
 #[ignore = "has to fail"]
 fn wake_and_then_notify() {
     explore(2, || {
-        let unpark = |key| {
-            let bucket = table::lock(key);
-            bucket.take(key, |_| FilterOp::Unpark).notify_after(bucket, UnparkToken(7));
-        };
-        unparked_by(unpark, |waiter, _, signal| {
-            while !waiter.node.is_notified() {
-                signal.0.wait();
-            }
-            assert_eq!(poll(waiter, signal, 0, || unreachable!()), WOKEN);
-        });
+        unparked_by(
+            |key| unpark_after(key, WakeAt::First),
+            |waiter, _, signal| {
+                while !waiter.node.is_notified() {
+                    signal.0.wait();
+                }
+                assert_eq!(poll(waiter, signal, 0, || unreachable!()), WOKEN);
+            },
+        );
     });
 }
 
