@@ -352,18 +352,19 @@ impl TaskWaiter {
         if node.is_notified() {
             return Look::Unparked(self.unparked());
         }
-        if node.is_of_parent() {
-            let (listed, _waker) = node.disown();
-            if listed {
-                return Look::Unparked(self.unparked());
-            }
-            node.end();
-            return Look::Forgotten;
-        }
         // A waker is cloned at most once, and only if another task polls than before; both it and
         // the one it replaces are dropped after the bucket lock.
         let mut fresh = None;
         loop {
+            // Asked each time: to clone a waker is user code, which might fork.
+            if node.is_of_parent() {
+                let (listed, _waker) = node.disown();
+                if listed {
+                    return Look::Unparked(self.unparked());
+                }
+                node.end();
+                return Look::Forgotten;
+            }
             let bucket = table::lock_of(node);
             let _waker = match node.standing() {
                 Standing::Queued if node.wakes(current) => return Look::Waits,
