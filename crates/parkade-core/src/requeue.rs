@@ -4,7 +4,7 @@ use crate::{
     ParkToken, RequeueFilterOp, RequeueOp, UnparkResult, UnparkToken,
     abort::AbortOnUnwind,
     observe::{self, Event},
-    table::{self, Locked, Picked},
+    table::{self, Locked, Panicked, Picked},
 };
 use core::cell::Cell;
 
@@ -91,11 +91,14 @@ fn requeue(
     let (result, panicked) = match done {
         None => {
             table::unlock_pair(locks);
-            (UnparkResult::default(), None)
+            (UnparkResult::default(), Panicked::NO)
         }
-        Some((woken, result, token)) => {
-            (result, Some(woken.unlock_and_wake(key_from, locks, token)))
+        Some((woken, result, token)) if result.unparked_tasks == 0 => {
+            table::unlock_pair(locks);
+            woken.notify(token);
+            (result, Panicked::NO)
         }
+        Some((woken, result, token)) => (result, woken.unlock_and_wake(key_from, locks, token)),
     };
     if result.requeued_threads > 0 {
         observe::emit(|| Event::Requeued {
@@ -105,9 +108,7 @@ fn requeue(
         });
     }
     no_unwind.disarm();
-    if let Some(panicked) = panicked {
-        panicked.resume();
-    }
+    panicked.resume();
     result
 }
 

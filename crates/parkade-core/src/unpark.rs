@@ -91,9 +91,15 @@ fn unpark(
         have_more_threads: bucket.has_waiters(key),
     };
     let token = callback(result);
-    let panicked = woken.unlock_and_wake(key, (bucket, None), token);
-    no_unwind.disarm();
-    panicked.resume();
+    if result.unparked_tasks == 0 {
+        drop(bucket);
+        woken.notify(token);
+        no_unwind.disarm();
+    } else {
+        let panicked = woken.unlock_and_wake(key, (bucket, None), token);
+        no_unwind.disarm();
+        panicked.resume();
+    }
     result
 }
 

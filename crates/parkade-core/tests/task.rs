@@ -364,12 +364,9 @@ fn a_waker_that_panics_when_it_is_dropped_or_cloned_loses_nothing() {
     static TABLE: RawWakerVTable = RawWakerVTable::new(clone, drop, |_| {}, drop);
     let calm = std::ptr::without_provenance(1);
     // SAFETY: the data is only a number.
-    let (bad, worse) = unsafe {
-        (
-            Waker::new(calm, &TABLE),
-            std::mem::ManuallyDrop::new(Waker::new(std::ptr::null(), &TABLE)),
-        )
-    };
+    let bad = unsafe { Waker::new(calm, &TABLE) };
+    // SAFETY: the data is nothing.
+    let worse = std::mem::ManuallyDrop::new(unsafe { Waker::new(std::ptr::null(), &TABLE) });
     let (key, counts) = (Key::new(), Counts::new());
     let (key, waker) = (key.addr(), counts.waker());
     let waiter = parked(key, 0, &bad);
@@ -392,10 +389,9 @@ fn a_waker_that_panics_when_it_is_dropped_or_cloned_loses_nothing() {
 
 #[test]
 fn a_waiter_is_small_and_made_in_a_constant() {
-    const WAITER: TaskWaiter = TaskWaiter::new();
-    let waiter = std::pin::pin!(WAITER);
+    static WAITER: TaskWaiter = TaskWaiter::new();
     // SAFETY: the waiter is this test's.
-    assert!(!unsafe { waiter.as_ref().is_parked() });
+    assert!(!unsafe { WAITER.is_parked() });
     assert_eq!(format!("{:?}", TaskWaiter::default()), "TaskWaiter { .. }");
     if cfg!(target_pointer_width = "64") {
         assert_eq!(size_of::<TaskWaiter>(), 112);

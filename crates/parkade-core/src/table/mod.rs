@@ -27,7 +27,7 @@ use node::{Link, Node};
 use queue::{Place, Queues};
 #[cfg(all(test, loom))]
 pub(crate) use tasks::WakeAt;
-pub(crate) use tasks::Woken;
+pub(crate) use tasks::{Panicked, Woken};
 
 /// log2 of the number of buckets. 1,024 buckets of one cache line are 64 KiB of zero pages, of
 /// which only touched ones cost memory; 100,000 waiting keys then make trees about 7 deep.
@@ -223,16 +223,18 @@ impl Locked {
             // SAFETY: a queued node is alive while the bucket lock is held.
             let node = unsafe { waiter.as_ref() };
             link = node.next.get();
-            let taken = match filter(node.token()) {
-                RequeueFilterOp::Unpark if node.is_task() => &mut picked.woken.tasks,
-                RequeueFilterOp::Unpark => &mut picked.woken.threads,
-                RequeueFilterOp::Requeue => &mut picked.moved,
+            let op = filter(node.token());
+            match op {
+                RequeueFilterOp::Unpark | RequeueFilterOp::Requeue => {}
                 RequeueFilterOp::Skip => continue,
                 RequeueFilterOp::Stop => break,
-            };
+            }
             // SAFETY: the lock is held and the node was found in this bucket.
             unsafe { self.bucket.queues.unlink(waiter) };
-            taken.append(waiter);
+            match op {
+                RequeueFilterOp::Requeue => picked.moved.append(waiter),
+                _ => picked.woken.append(waiter),
+            }
         }
         picked
     }

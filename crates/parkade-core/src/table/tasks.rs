@@ -33,10 +33,11 @@ const BATCH: usize = 32;
 #[cfg(loom)]
 const BATCH: usize = 2;
 
-/// Who was taken off a queue to be unparked.
+/// Who was taken off a queue to be unparked, in the order of the queue. Threads and tasks are told apart only where
+/// there are tasks, so that threads do not pay for it.
 pub(crate) struct Woken {
-    pub(super) threads: Taken,
-    pub(super) tasks: Taken,
+    all: Taken,
+    tasks: usize,
 }
 
 /// The first panic of a waker; to be passed on once everybody is woken.
@@ -44,7 +45,7 @@ pub(crate) struct Woken {
 pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
 
 impl Panicked {
-    const NO: Panicked = Panicked(None);
+    pub(crate) const NO: Panicked = Panicked(None);
 
     /// Goes on with the panic, if there was one.
     #[inline]
@@ -57,35 +58,40 @@ impl Panicked {
 
 impl Woken {
     pub(super) fn new() -> Woken {
-        Woken { threads: Taken::new(), tasks: Taken::new() }
+        Woken { all: Taken::new(), tasks: 0 }
+    }
+
+    pub(super) fn append(&mut self, waiter: NonNull<Node>) {
+        // SAFETY: a taken node is alive until notified.
+        self.tasks += usize::from(unsafe { waiter.as_ref() }.is_task());
+        self.all.append(waiter);
     }
 
     pub(crate) fn threads(&self) -> usize {
-        self.threads.count
+        self.all.count - self.tasks
     }
 
     pub(crate) fn tasks(&self) -> usize {
-        self.tasks.count
+        self.tasks
     }
 
-    /// Releases the bucket locks and wakes everybody, with `token`. The first of the locks, or the other, is that of
-    /// `key`, from whose queue all were taken.
+    /// Notifies everybody, with `token`. Threads only, and never under a bucket lock.
     #[inline]
+    pub(crate) fn notify(self, token: UnparkToken) {
+        debug_assert_eq!(self.tasks, 0);
+        self.all.notify(token);
+    }
+
+    /// Releases the bucket locks, and wakes everybody, with `token`. One of the locks is that of `key`, from whose queue
+    /// all were taken.
+    #[cold]
     pub(crate) fn unlock_and_wake(
         self,
         key: usize,
         locks: (Locked, Option<Locked>),
         token: UnparkToken,
     ) -> Panicked {
-        match self.tasks.count {
-            0 => {
-                match locks {
-                    (one, None) => drop(one),
-                    pair => unlock_pair(pair),
-                }
-                self.threads.notify(token);
-                Panicked::NO
-            }
+        match self.tasks {
             1 => self.wake_tasks::<1>(key, locks, token),
             _ => self.wake_tasks::<BATCH>(key, locks, token),
         }
@@ -95,7 +101,7 @@ impl Woken {
     #[cfg(all(test, loom))]
     pub(crate) fn notify_after(mut self, bucket: Locked, token: UnparkToken, at: WakeAt) {
         drop(bucket);
-        while let Some(waiter) = self.tasks.pop() {
+        while let Some(waiter) = self.all.pop() {
             // SAFETY: a mutant, in which nobody frees the node.
             let mut waker = unsafe { waiter.as_ref() }.replace_waker(None);
             if at == WakeAt::First {
@@ -108,8 +114,6 @@ impl Woken {
     }
 
     /// Steps 1 to 4 of the theory, with room for so many wakers.
-    #[cold]
-    #[inline(never)]
     fn wake_tasks<const ROOM: usize>(
         mut self,
         key: usize,
@@ -118,21 +122,28 @@ impl Woken {
     ) -> Panicked {
         let generation = fork::generation();
         let mut wakers = Wakers::<ROOM>::new();
-        while wakers.have_room() {
-            let Some(waiter) = self.tasks.pop() else { break };
-            // SAFETY: a task that we have just taken, under its bucket lock.
-            unsafe { wakers.grant(waiter, token) };
+        let (mut threads, mut rest) = (Taken::new(), Taken::new());
+        while let Some(waiter) = self.all.pop() {
+            // SAFETY: a taken node is alive until notified.
+            if !unsafe { waiter.as_ref() }.is_task() {
+                threads.append(waiter);
+            } else if wakers.have_room() {
+                // SAFETY: a task that we have just taken, under its bucket lock.
+                unsafe { wakers.grant(waiter, token) };
+            } else {
+                rest.append(waiter);
+            }
         }
         let begin;
-        let ring = if self.tasks.count == 0 {
+        let ring = if rest.count == 0 {
             None
         } else {
             begin = Node::of_ring();
-            Some(Ring::new(&begin, self.tasks, token))
+            Some(Ring::new(&begin, rest, token))
         };
         unlock_pair(locks);
 
-        self.threads.notify(token);
+        threads.notify(token);
         let mut panicked = Panicked::NO;
         wakers.wake(&mut panicked);
         if let Some(ring) = ring {
