@@ -164,8 +164,8 @@ fn cancelling_in_each_state() {
 /// A waker, which is user code, may look after other tasks that are being woken with its own.
 #[test]
 fn those_not_yet_woken_have_their_wake_already() {
-    let (key, counts) = (Key::new(), Counts::new());
-    let (key, waker) = (key.addr(), counts.waker());
+    let (keys, counts) = ([Key::new(), Key::new()], Counts::new());
+    let ([key, elsewhere], waker) = (keys.each_ref().map(Key::addr), counts.waker());
     let others: Arc<Mutex<Vec<Option<Boxed>>>> = Arc::default();
     let meddles = {
         let (others, waker) = (others.clone(), waker.clone());
@@ -176,6 +176,12 @@ fn those_not_yet_woken_have_their_wake_already() {
             for i in [3, MANY - 2, 60, 62] {
                 assert_eq!(look(&take(i), &waker), ready(4), "{i}");
             }
+            // Whoever is out of the ring may wait again at once, and for something else.
+            for waiter in [&others[70], &others[71]].map(|waiter| waiter.as_ref().unwrap()) {
+                assert_eq!(look(waiter, &waker), ready(4));
+                assert_eq!(poll(waiter, ParkRequest::new(elsewhere), &waker), Poll::Pending);
+            }
+            let mut take = |i: usize| others[i].take().unwrap();
             for i in [61, 40, 39, 38, 30, 31, 32, 33, 63, 64] {
                 let left = |_| unreachable!("it was unparked");
                 assert_eq!(cancel(&take(i), left), unparked(4), "{i}");
@@ -186,7 +192,13 @@ fn those_not_yet_woken_have_their_wake_already() {
     others.lock().unwrap().extend((1..MANY).map(|i| Some(parked(key, i, &waker))));
     assert_eq!(wake_all(key, 4), MANY);
     assert_eq!(look(&meddler, &meddles), ready(4));
-    let others = std::mem::take(&mut *others.lock().unwrap());
+    let mut others = std::mem::take(&mut *others.lock().unwrap());
+    for i in [70, 71] {
+        let again = others[i].take().unwrap();
+        assert_eq!(look(&again, &waker), Poll::Pending);
+        wake(elsewhere, 5);
+        assert_eq!(look(&again, &waker), ready(5));
+    }
     for waiter in others.into_iter().flatten() {
         assert_eq!(look(&waiter, &waker), ready(4));
     }

@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 use tasks::{
-    Counts, Key, boxed, cancel, look, parked, poll, ready, runs, unparked, wake, wake_all,
+    Boxed, Counts, Key, boxed, cancel, look, parked, poll, ready, runs, unparked, wake, wake_all,
 };
 
 #[test]
@@ -66,23 +66,46 @@ fn who_was_queued_parks_anew_or_leaves() {
     }
 }
 
-/// A child that is forked by a waker: its parent's notifier has not come to the others yet.
+/// A child that is forked by a waker: its parent's notifier has not come to the others yet, and in the child does not.
 #[test]
 fn who_was_about_to_be_woken_has_its_token() {
     const MANY: usize = 100;
-    let (key, counts, side) = (Key::new(), Counts::new(), Arc::new(Mutex::new(None)));
+    let (key, counts) = (Key::new(), Counts::new());
     let (key, waker) = (key.addr(), counts.waker());
+    let side = Arc::new(Mutex::new(None));
+    let waiters: Arc<Mutex<Vec<Boxed>>> = Arc::default();
     let forks = {
-        let side = side.clone();
-        runs(move || *side.lock().unwrap() = Some(fork()))
+        let (side, waiters, waker) = (side.clone(), waiters.clone(), waker.clone());
+        runs(move || {
+            let forked = fork();
+            if let Side::Child = forked {
+                let waiter = &waiters.lock().unwrap()[50];
+                assert_eq!(look(waiter, &waker), ready(6));
+                assert_eq!(poll(waiter, ParkRequest::new(key), &waker), Poll::Pending);
+            }
+            *side.lock().unwrap() = Some(forked);
+        })
     };
-    let mut waiters = vec![parked(key, 0, &forks)];
-    waiters.extend((1..MANY).map(|i| parked(key, i, &waker)));
-    assert_eq!(wake_all(key, 6), MANY);
-    let side = side.lock().unwrap().take().expect("the first waker has forked");
+    {
+        let mut waiters = waiters.lock().unwrap();
+        waiters.push(parked(key, 0, &forks));
+        waiters.extend((1..MANY).map(|i| parked(key, i, &waker)));
+    }
+    let woken = std::panic::catch_unwind(|| wake_all(key, 6));
+    let side = side.lock().unwrap().take();
+    let waiters = waiters.lock().unwrap();
     match side {
-        Side::Child => child(|| {
-            for (i, waiter) in waiters.iter().enumerate() {
+        Some(Side::Parent(pid)) => {
+            assert_eq!((woken.ok(), counts.woken()), (Some(MANY), MANY - 1));
+            assert!(waiters.iter().all(|waiter| look(waiter, &waker) == ready(6)));
+            reap(pid, "listed");
+        }
+        _ => child(|| {
+            assert_eq!(woken.ok(), Some(MANY));
+            assert_eq!(look(&waiters[50], &waker), Poll::Pending, "it waits again");
+            assert_eq!(wake(key, 1).unparked_tasks, 1);
+            assert_eq!(look(&waiters[50], &waker), ready(1));
+            for (i, waiter) in waiters.iter().enumerate().filter(|(i, _)| *i != 50) {
                 if i % 2 == 0 {
                     assert_eq!(look(waiter, &waker), ready(6));
                 } else {
@@ -94,10 +117,5 @@ fn who_was_about_to_be_woken_has_its_token() {
             wake(key, 1);
             assert_eq!(look(&waiter, &waker), ready(1));
         }),
-        Side::Parent(pid) => {
-            assert_eq!(counts.woken(), MANY - 1);
-            assert!(waiters.iter().all(|waiter| look(waiter, &waker) == ready(6)));
-            reap(pid, "listed");
-        }
     }
 }
