@@ -74,7 +74,7 @@ pub(crate) struct Node {
     /// Where a thread sleeps; of a task's only the state is used, for N1.
     parker: Parker,
     /// What `unpark_filter` sees. Access: the owner's in no queue, constant once queued.
-    pub(super) token: Cell<ParkToken>,
+    token: Cell<ParkToken>,
     /// When the wait began. Access: as for `token`.
     since: Cell<Moment>,
     /// Access: written by the notifier before N1 (of a listed task: under the bucket lock), read by the owner after N2.
