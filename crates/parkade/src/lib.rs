@@ -26,7 +26,8 @@
 //! assert_eq!(*HITS.lock(), 4);
 //! ```
 //!
-//! [`keyed`] has a lock for each key (a user, a file, an order), with nothing left of those that nobody uses.
+//! [`keyed`] has a lock for each key (a user, a file, an order), with nothing left of those that nobody uses, and a map of
+//! values behind such locks.
 //!
 //! [`shared`] has the same locks as handles that are cloned, instead of an `Arc` around each.
 //!
