@@ -27,7 +27,8 @@
 //!   else is to be woken, and the next release sees `PARKED` without `WAKING`;
 //! * times out in the queue: a request for fewer may stand behind it: it looks, once it has left (K6), as it may not under
 //!   the bucket lock;
-//! * times out while designated: K7, a look which ends its own designation in the same step;
+//! * times out while designated: K7, a look which ends its own designation in the same step; and then it looks once more, as
+//!   one that is designated no more: a release that came while K7 was under way has left the looking to it;
 //! * its deadline passes after it was granted: it has its permits, and returns them to its caller;
 //! * closed while queued: everybody is taken off the queue at once, and nobody queues afterwards (K9);
 //! * closed while designated: the same has ended its designation. It leaves;
@@ -302,6 +303,8 @@ impl RawSemaphore {
     fn give_up(&self, waiter: &Waiter) -> Ended {
         if waiter.role == Role::Designated {
             self.look_as(Role::Designated);
+            // What came back between the verdict on the first in line and the end of the designation has found it set.
+            self.look_if_needed(self.state());
         }
         Ended::TimedOut
     }
@@ -366,7 +369,7 @@ impl RawSemaphore {
 
     /// K5: looks after the queue. K7: so does the designated thread as it gives up.
     #[cold]
-    fn look_as(&self, role: Role) {
+    pub(super) fn look_as(&self, role: Role) {
         let picked = Picked::default();
         let filter = |ParkToken(want)| {
             if !self.goes(want, &picked, role) {
