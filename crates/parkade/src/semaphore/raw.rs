@@ -35,7 +35,7 @@
 //! * permits are forgotten: nobody is better off;
 //! * panics: no user code runs here; callbacks of the table abort;
 //! * forked: the child's table is empty, and `PARKED`, `WAKING` and `CLAIM` may be leftovers. There, who finds
-//!   a line looks first ([`RawSemaphore::repair`]): a look at an empty queue clears all three. (A thread that is
+//!   a line first asks the table ([`RawSemaphore::repair`]), and so does a look: an empty queue clears all three. (A thread that is
 //!   designated at that moment loses its claim, and claims anew.) `WAKING` is not trusted ([`needs_look`]), at the price of an extra wake now and then.
 //!   Permits that other threads held, or were granted, do not come back in the child.
 //!
@@ -360,11 +360,19 @@ impl RawSemaphore {
         }
     }
 
-    /// In a forked child, where the line may be a leftover.
+    /// In a forked child, where the line may be a leftover: it is one if nobody is queued. Wakes nobody: a newcomer has
+    /// brought nothing.
     fn repair(&self) {
-        if forked() && self.state().has_line() {
-            self.look_as(Role::Newcomer);
+        if !forked() || !self.state().has_line() {
+            return;
         }
+        let callback = |result: UnparkResult| {
+            let waking = waking_after(result, Role::Newcomer);
+            self.word.settle(0, result.have_more_threads.into(), waking);
+            DEFAULT_UNPARK_TOKEN
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_filter(self.key(), |_| FilterOp::Stop, callback) };
     }
 
     /// K5: looks after the queue. K7: so does the designated thread as it gives up.
