@@ -94,7 +94,11 @@ fn newcomers_of_a_child_wake_nobody() {
                     wait_for_parked(&semaphore, 1);
                     for _ in 0..100 {
                         assert!(semaphore.try_acquire().is_err());
-                        assert_eq!(parked_on(&semaphore).len(), 1, "{policy:?}: it was woken in vain");
+                        assert_eq!(
+                            parked_on(&semaphore).len(),
+                            1,
+                            "{policy:?}: it was woken in vain"
+                        );
                     }
                     drop(held);
                 });
