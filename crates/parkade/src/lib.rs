@@ -105,7 +105,6 @@ pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
-#[cfg(not(loom))]
 pub use semaphore::*;
 #[cfg(not(loom))]
 pub use wait_group::WaitGroup;
