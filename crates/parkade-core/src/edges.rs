@@ -4,8 +4,8 @@
 crate::orderings! {
     B1 = Acquire, "bucket lock taken at once or after waiting; pairs with B2: the queues under it";
     B2 = Release, "bucket lock released; pairs with B1";
-    N1 = Release, "a node is notified: the notifier's last access to it; pairs with N2 (the unpark token, and the notifier's reads of the node before its owner reuses the memory)";
-    N2 = Acquire, "a waiter sees that it was notified; pairs with N1";
+    N1 = Release, "a node is notified, a thread's or a task's: the notifier's last access to it; pairs with N2 (the unpark token, and the notifier's reads of the node before its owner reuses the memory)";
+    N2 = Acquire, "a waiter, or who polls or cancels a task, sees that it was notified; pairs with N1";
     F1 = SeqCst, "light fence; pairs with F2 (store buffering between a plain release and an announcement)";
     F2 = SeqCst, "heavy fence; pairs with F1";
     L1 = Release, "a reader slot is freed; pairs with L2 and L4: the reads under it";

@@ -8,15 +8,17 @@
 //!
 //! The operations are those of `parking_lot_core`, under the same names, with these promises:
 //!
-//! * **No allocation**, ever: waiters' nodes live on their stacks, the table is a static. Locks
+//! * **No allocation**, ever: waiters' nodes live on their stacks or in their futures, the table is a static. Locks
 //!   built on it work inside a global allocator.
 //! * **No work at thread creation or exit**, no thread-local with a destructor: locks work in TLS
 //!   destructors, and a million short-lived threads leave nothing behind.
-//! * **No system call, clock or wake under a bucket lock**, except that a requeue may wait for the
-//!   second of its two; no operation unwinds.
+//! * **No system call, clock, wake or waker under a bucket lock**, except that a requeue may wait for the
+//!   second of its two; no operation unwinds, except with the panic of a task's waker once all is done.
 //! * **Cost**: queueing, "is anybody waiting" and leaving on a timeout are O(1) in the waiters of
 //!   the key and logarithmic in the keys that share a bucket.
 //! * **Fork**: in a forked child the table is empty and usable.
+//!
+//! Futures wait in the same queues as threads: [`TaskWaiter`], for those who build locks with an `async` face.
 //!
 //! It also holds what locks share: [`fence`] (asymmetric fences), [`policy`] (when to spin, park
 //! and claim), [`tuning`], [`SpinWait`], and for diagnosis [`snapshot`] and [`observe`].
@@ -44,6 +46,7 @@ mod snapshot;
 mod spin;
 mod sys;
 mod table;
+mod task;
 mod tokens;
 pub mod tuning;
 mod unpark;
@@ -53,6 +56,7 @@ pub use park::{Departure, ParkRequest, Place, park, park_with};
 pub use requeue::{unpark_requeue, unpark_requeue_filter};
 pub use snapshot::{Parked, snapshot, snapshot_of};
 pub use spin::SpinWait;
+pub use task::{Cancelled, TaskWaiter};
 pub use tokens::{
     DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, RequeueFilterOp,
     RequeueOp, UnparkResult, UnparkToken,

@@ -1,7 +1,7 @@
 //! A window on the slow path, for diagnosis.
 //!
 //! Nothing is installed by default, and then a park costs one more predictable load. Observers run
-//! on the waiting thread, never under a bucket lock. They may take locks of their own: what a thread
+//! on the waiting thread, or on the one that polls or cancels the waiting task, never under a bucket lock. They may take locks of their own: what a thread
 //! does inside an observer is not observed. They must not take the lock whose wait they are told of,
 //! hence not allocate if the allocator uses a lock of this table. What they do adds to the wait.
 
@@ -16,14 +16,14 @@ use core::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The calling thread has joined the queue of `key` and is about to sleep.
+    /// The calling thread has joined the queue of `key` and is about to sleep, or has queued a task that it polls.
     Parked {
         /// What it waits for.
         key: usize,
         /// When its wait began.
         since: Moment,
     },
-    /// The calling thread was taken off the queue and woken.
+    /// The calling thread was taken off the queue and woken, or finds that the task it polls or cancels was.
     Unparked {
         /// What it waited for at last.
         key: usize,
@@ -32,6 +32,14 @@ pub enum Event {
     },
     /// The calling thread has left the queue because its deadline passed.
     TimedOut {
+        /// What it waited for at last.
+        key: usize,
+        /// When its wait began.
+        since: Moment,
+    },
+    /// The calling thread has taken a task off the queue that does not wait any longer
+    /// ([`TaskWaiter::cancel`](crate::TaskWaiter::cancel)).
+    Cancelled {
         /// What it waited for at last.
         key: usize,
         /// When its wait began.
@@ -48,7 +56,7 @@ pub enum Event {
     },
 }
 
-/// Receives [`Event`]s from every thread that parks.
+/// Receives [`Event`]s from every thread that parks, and every one that polls a task that does.
 pub trait Observer: Sync {
     /// Called on the thread that the event is about. If it panics the process aborts.
     fn event(&self, event: &Event);

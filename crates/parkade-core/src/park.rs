@@ -16,10 +16,10 @@ pub use crate::table::queue::Place;
 /// What a waiter asks of the table; made by [`ParkRequest::new`] and refined by its methods.
 #[derive(Debug, Clone, Copy)]
 pub struct ParkRequest {
-    key: usize,
-    token: ParkToken,
-    place: Place,
-    since: Option<Moment>,
+    pub(crate) key: usize,
+    pub(crate) token: ParkToken,
+    pub(crate) place: Place,
+    pub(crate) since: Option<Moment>,
     deadline: Option<Moment>,
     scope: DeadlineScope,
     polling: Polling,
@@ -112,13 +112,18 @@ impl ParkRequest {
         self
     }
 
+    /// Whether it asks only for what a task can have.
+    pub(crate) fn is_fit_for_task(&self) -> bool {
+        self.deadline.is_none() && self.polling == Polling::Never
+    }
+
     /// Whether the deadline still counts for a waiter that is queued for `key` now.
     fn may_time_out(&self, key: usize) -> bool {
         self.scope == DeadlineScope::Wait || key == self.key
     }
 }
 
-/// How a waiter whose deadline passed leaves its queue; seen by the `timed_out` callback.
+/// How a waiter leaves its queue whose deadline passed (seen by the `timed_out` callback), or that is cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Departure {
     /// The key it waited on at last: another than it parked on, if it was requeued.
@@ -198,7 +203,7 @@ fn park_node(
     drop(bucket);
 
     before_sleep();
-    observe::emit(|| Event::Parked { key: request.key, since: node.since });
+    observe::emit(|| Event::Parked { key: request.key, since: node.since() });
     match request.polling {
         Polling::Beside => node.poll(QueuedWait::begin_beside(request.key, request.deadline)),
         Polling::IfFirst if first => node.poll(QueuedWait::begin(request.key, request.deadline)),
@@ -212,13 +217,13 @@ fn park_node(
             unsafe { bucket.unlink(NonNull::from(node)) };
             timed_out(Departure { key, have_more_threads: bucket.has_waiters(key) });
             drop(bucket);
-            observe::emit(|| Event::TimedOut { key, since: node.since });
+            observe::emit(|| Event::TimedOut { key, since: node.since() });
             return ParkResult::TimedOut;
         }
         // A notifier has taken the node and is about to notify it, or the deadline counts no longer.
         drop(bucket);
         node.wait(None);
     }
-    observe::emit(|| Event::Unparked { key: node.key(), since: node.since });
+    observe::emit(|| Event::Unparked { key: node.key(), since: node.since() });
     ParkResult::Unparked(node.unpark_token())
 }

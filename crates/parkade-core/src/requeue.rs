@@ -4,7 +4,7 @@ use crate::{
     ParkToken, RequeueFilterOp, RequeueOp, UnparkResult, UnparkToken,
     abort::AbortOnUnwind,
     observe::{self, Event},
-    table::{self, Locked, Picked},
+    table::{self, Locked, Panicked, Picked},
 };
 use core::cell::Cell;
 
@@ -15,7 +15,8 @@ use core::cell::Cell;
 /// token it returns is given to the thread that is unparked, if any. Moved threads join the back
 /// of `key_to`'s queue in their order; their timeouts go on.
 ///
-/// The result counts unparked and moved threads; `have_more_threads` speaks of `key_from`.
+/// The result counts unparked and moved waiters; `have_more_threads` speaks of `key_from`. Tasks are moved as threads
+/// are.
 ///
 /// # Safety
 /// As for [`unpark_one`](crate::unpark_one), for both keys and both callbacks.
@@ -79,19 +80,25 @@ fn requeue(
     };
     let done = pick(from).map(|Picked { woken, moved }| {
         let result = UnparkResult {
-            unparked_threads: woken.count,
+            unparked_threads: woken.threads(),
+            unparked_tasks: woken.tasks(),
             requeued_threads: to.adopt(key_to, moved),
             have_more_threads: from.has_waiters(key_from),
         };
         (woken, result, callback(result))
     });
-    table::unlock_pair((one, other));
-    let result = match done {
-        None => UnparkResult::default(),
-        Some((woken, result, token)) => {
-            woken.notify(token);
-            result
+    let locks = (one, other);
+    let (result, panicked) = match done {
+        None => {
+            table::unlock_pair(locks);
+            (UnparkResult::default(), Panicked::NO)
         }
+        Some((woken, result, token)) if result.unparked_tasks == 0 => {
+            table::unlock_pair(locks);
+            woken.notify(token);
+            (result, Panicked::NO)
+        }
+        Some((woken, result, token)) => (result, woken.unlock_and_wake(key_from, locks, token)),
     };
     if result.requeued_threads > 0 {
         observe::emit(|| Event::Requeued {
@@ -101,6 +108,7 @@ fn requeue(
         });
     }
     no_unwind.disarm();
+    panicked.resume();
     result
 }
 

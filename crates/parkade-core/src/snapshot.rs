@@ -15,8 +15,8 @@ pub struct Parked {
     /// Its place in that key's queue; 0 is next.
     pub position: usize,
     /// The waiting thread: its kernel thread id on Linux, elsewhere a number unique among living
-    /// threads.
-    pub thread: u32,
+    /// threads. `None` for a task, which has no thread while it waits.
+    pub thread: Option<u32>,
     /// When its wait began: kept when a woken waiter parks again.
     pub since: Moment,
     /// The token it parked with.
@@ -65,9 +65,9 @@ fn copy(found: &mut Vec<Parked>, lock: impl Fn() -> table::Locked, keep: impl Fn
             found.push(Parked {
                 key: node.key(),
                 position,
-                thread: node.thread,
-                since: node.since,
-                token: node.token,
+                thread: node.thread(),
+                since: node.since(),
+                token: node.token(),
             });
         });
         drop(bucket);

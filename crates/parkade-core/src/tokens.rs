@@ -1,9 +1,9 @@
 //! What waiters and wakers tell each other and the caller.
 
-/// Why [`park`](crate::park) returned.
+/// Why [`park`](crate::park) returned, or [`TaskWaiter::poll_park`](crate::TaskWaiter::poll_park) is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ParkResult {
-    /// Another thread unparked us, with this token.
+    /// Somebody unparked us, with this token.
     Unparked(UnparkToken),
     /// The validation callback returned `false`; we never waited.
     Invalid,
@@ -12,7 +12,7 @@ pub enum ParkResult {
 }
 
 impl ParkResult {
-    /// Whether another thread unparked us.
+    /// Whether somebody unparked us.
     #[must_use]
     pub const fn is_unparked(self) -> bool {
         matches!(self, ParkResult::Unparked(_))
@@ -23,11 +23,16 @@ impl ParkResult {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnparkResult {
-    /// How many threads were unparked.
+    /// How many threads were unparked; not counting tasks.
+    ///
+    /// A thread that is unparked will run. Whether and when a task is polled nobody knows; so a lock that relies on
+    /// the woken to go on (to let the next one in, say) relies on threads only.
     pub unparked_threads: usize,
-    /// How many threads were moved to another key.
+    /// How many tasks were unparked ([`TaskWaiter`](crate::TaskWaiter)).
+    pub unparked_tasks: usize,
+    /// How many waiters, threads and tasks, were moved to another key.
     pub requeued_threads: usize,
-    /// Whether threads still wait on the (original) key.
+    /// Whether anybody, thread or task, still waits on the (original) key.
     pub have_more_threads: bool,
 }
 
@@ -80,7 +85,7 @@ impl From<FilterOp> for RequeueFilterOp {
     }
 }
 
-/// A value that an unparker passes to the thread it unparks.
+/// A value that an unparker passes to the waiter it unparks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnparkToken(pub usize);
 

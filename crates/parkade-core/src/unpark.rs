@@ -1,16 +1,24 @@
 //! Unparking: taking waiters off a queue and waking them.
+//!
+//! Waiters are threads and tasks ([`TaskWaiter`](crate::TaskWaiter)), in one queue. The wakers of tasks are woken on the
+//! calling thread, after the queue lock is released and the threads are notified. If one panics, all the others are
+//! woken before the panic goes on, out of the function that was called.
 
 use crate::{
     FilterOp, ParkToken, UnparkResult, UnparkToken,
     abort::AbortOnUnwind,
-    table::{self, Locked, Taken},
+    table::{self, Locked, Woken},
 };
 
-/// Unparks the first thread parked on `key`, if any.
+/// Unparks the first waiter parked on `key`, if any: a thread or a task.
 ///
-/// `callback` runs under the queue lock, whether or not somebody was found, after the thread has
-/// left the queue and before it wakes; the token it returns is given to that thread. It is the
+/// `callback` runs under the queue lock, whether or not somebody was found, after the waiter has
+/// left the queue and before it wakes; the token it returns is given to that waiter. It is the
 /// place to bring a lock's word in line with the queue.
+///
+/// # Panics
+/// If the waker of a task panics: with its panic, once everybody who was unparked is woken. If a callback panics the
+/// process aborts. So do the other functions that unpark.
 ///
 /// # Safety
 /// 1. `key` is an address the caller controls.
@@ -40,19 +48,21 @@ pub unsafe fn unpark_one_if(
     unpark(key, |bucket| bucket.take(key, first(usize::from(validate()))), callback)
 }
 
-/// Unparks every thread parked on `key`, giving `unpark_token` to each; returns how many.
+/// Unparks every waiter parked on `key`, giving `unpark_token` to each; returns how many.
 ///
 /// # Safety
 /// Duties 1 and 3 of [`unpark_one`].
 pub unsafe fn unpark_all(key: usize, unpark_token: UnparkToken) -> usize {
     // SAFETY: the same duties; the callbacks do nothing.
-    unsafe { unpark_filter(key, |_| FilterOp::Unpark, |_| unpark_token) }.unparked_threads
+    let result = unsafe { unpark_filter(key, |_| FilterOp::Unpark, |_| unpark_token) };
+    result.unparked_threads + result.unparked_tasks
 }
 
-/// Unparks those threads parked on `key` that `filter` picks.
+/// Unparks those waiters parked on `key` that `filter` picks.
 ///
 /// `filter` runs for each waiter in queue order, under the queue lock, with the token it parked
-/// with, until it returns [`FilterOp::Stop`]. `callback` then runs under the same lock; the token
+/// with, until it returns [`FilterOp::Stop`]. (Who has to treat threads and tasks differently has them say
+/// in the token what they are.) `callback` then runs under the same lock; the token
 /// it returns is given to all that were picked.
 ///
 /// # Safety
@@ -68,21 +78,28 @@ pub unsafe fn unpark_filter(
 /// Takes waiters on `key` off their queue with `take`, reports to `callback`, and wakes them.
 fn unpark(
     key: usize,
-    take: impl FnOnce(&Locked) -> Taken,
+    take: impl FnOnce(&Locked) -> Woken,
     callback: impl FnOnce(UnparkResult) -> UnparkToken,
 ) -> UnparkResult {
     let no_unwind = AbortOnUnwind::IN_CALLBACK;
     let bucket = table::lock(key);
-    let taken = take(&bucket);
+    let woken = take(&bucket);
     let result = UnparkResult {
-        unparked_threads: taken.count,
+        unparked_threads: woken.threads(),
+        unparked_tasks: woken.tasks(),
         requeued_threads: 0,
         have_more_threads: bucket.has_waiters(key),
     };
     let token = callback(result);
-    drop(bucket);
-    taken.notify(token);
-    no_unwind.disarm();
+    if result.unparked_tasks == 0 {
+        drop(bucket);
+        woken.notify(token);
+        no_unwind.disarm();
+    } else {
+        let panicked = woken.unlock_and_wake(key, (bucket, None), token);
+        no_unwind.disarm();
+        panicked.resume();
+    }
     result
 }
 

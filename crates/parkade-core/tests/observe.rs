@@ -1,8 +1,10 @@
-//! Evidence for: an installed observer sees each park, wake, timeout and requeue of the process.
+//! Evidence for: an installed observer sees each park, wake, timeout and requeue of the process, by threads and tasks.
 //! A test binary of its own, because an observer is process-wide.
 
+mod tasks;
+
 use parkade_core::{
-    Moment, ParkRequest, UnparkToken,
+    Cancelled, Moment, ParkRequest, UnparkToken,
     observe::{self, Event, Observer},
     park_with, snapshot_of, unpark_one,
 };
@@ -39,6 +41,15 @@ fn events_follow_a_wait_and_stop_when_removed() {
         wake_parked();
     });
     park(Some(Moment::after(Duration::from_millis(1))));
+    let waker = std::task::Waker::noop();
+    let unparked = tasks::parked(key, 0, waker);
+    tasks::wake(key, 0);
+    assert!(tasks::look(&unparked, waker).is_ready());
+    let cancelled = tasks::parked(key, 0, waker);
+    assert_eq!(tasks::cancel(&cancelled, |_| {}), Cancelled::Left);
+    let late = tasks::parked(key, 0, waker);
+    tasks::wake(key, 0);
+    assert_eq!(tasks::cancel(&late, |_| {}), tasks::unparked(0));
     observe::remove();
     thread::scope(|scope| {
         scope.spawn(|| park(None));
@@ -52,9 +63,12 @@ fn events_follow_a_wait_and_stop_when_removed() {
             Event::Parked { key: k, .. } => ("parked", k == key),
             Event::Unparked { key: k, .. } => ("unparked", k == key),
             Event::TimedOut { key: k, .. } => ("timed out", k == key),
+            Event::Cancelled { key: k, .. } => ("cancelled", k == key),
             _ => ("other", false),
         })
         .collect();
-    let expected = ["parked", "unparked", "parked", "timed out"].map(|kind| (kind, true));
+    let threads = ["parked", "unparked", "parked", "timed out"];
+    let tasks = ["parked", "unparked", "parked", "cancelled", "parked", "unparked"];
+    let expected: Vec<_> = threads.into_iter().chain(tasks).map(|kind| (kind, true)).collect();
     assert_eq!(kinds, expected);
 }

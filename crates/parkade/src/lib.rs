@@ -26,7 +26,8 @@
 //! assert_eq!(*HITS.lock(), 4);
 //! ```
 //!
-//! [`keyed`] has a lock for each key (a user, a file, an order), with nothing left of those that nobody uses.
+//! [`keyed`] has a lock for each key (a user, a file, an order), with nothing left of those that nobody uses, and a map of
+//! values behind such locks.
 //!
 //! [`shared`] has the same locks as handles that are cloned, instead of an `Arc` around each.
 //!
@@ -104,7 +105,6 @@ pub use once::{LazyLock, Once, OnceLock, OnceState};
 pub use reentrant::*;
 #[cfg(not(loom))]
 pub use rwlock::*;
-#[cfg(not(loom))]
 pub use semaphore::*;
 #[cfg(not(loom))]
 pub use wait_group::WaitGroup;

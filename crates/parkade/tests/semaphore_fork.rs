@@ -79,6 +79,36 @@ fn a_child_does_not_wait_for_waiters_of_its_parent() {
     }
 }
 
+/// In a child every line might be a leftover. To find out that it is not takes nobody off the queue.
+#[test]
+fn newcomers_of_a_child_wake_nobody() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watched = watched_test();
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(1, policy);
+        match fork() {
+            Side::Child => child(|| {
+                let held = semaphore.acquire().unwrap();
+                thread::scope(|scope| {
+                    scope.spawn(|| drop(semaphore.acquire().unwrap()));
+                    wait_for_parked(&semaphore, 1);
+                    for _ in 0..100 {
+                        assert!(semaphore.try_acquire().is_err());
+                        assert_eq!(
+                            parked_on(&semaphore).len(),
+                            1,
+                            "{policy:?}: it was woken in vain"
+                        );
+                    }
+                    drop(held);
+                });
+                assert_eq!(semaphore.available_permits(), 1);
+            }),
+            Side::Parent(pid) => reap(pid, "fork, and come by"),
+        }
+    }
+}
+
 /// While waiters come, are woken, overtaken and give up, so that all the bits are set now and then. In the child at
 /// least the permit of the forking thread is there.
 #[test]

@@ -38,7 +38,7 @@ const ASLEEP: u32 = 1;
 /// Notified; final.
 const NOTIFIED: u32 = 2;
 
-/// One wait of one thread: notified at most once, by one notifier.
+/// One wait of one thread: notified at most once, by one notifier. A task's is never asleep.
 ///
 /// Access: `state` is written by the owner (AWAKE -> ASLEEP) and by the notifier (-> NOTIFIED).
 pub(crate) struct Parker {
@@ -46,8 +46,18 @@ pub(crate) struct Parker {
 }
 
 impl Parker {
-    pub(crate) fn new() -> Parker {
-        Parker { state: AtomicU32::new(AWAKE) }
+    crate::const_unless_loom! {
+        pub(crate) fn new() -> Parker {
+            Parker {
+                state: AtomicU32::new(AWAKE),
+            }
+        }
+    }
+
+    /// Makes it one that was never notified; for the owner, when nobody can notify it: the bucket lock under which
+    /// that changes orders it.
+    pub(crate) fn renew(&self) {
+        self.state.store(AWAKE, Ordering::Relaxed);
     }
 
     /// Whether the wait is over; for the owner.

@@ -10,17 +10,24 @@
 //! queue and join its private [`Taken`] chain. After the lock is released it *notifies* them one by
 //! one. So no system call and no user code runs under a bucket lock (but that who needs two may wait for the second,
 //! in the order of the table), and taking any number of waiters needs no memory.
+//!
+//! Tasks wait in the same queues. They are notified under the lock and woken after it (`tasks.rs`), because a future
+//! that is dropped must not have to wait for a notifier.
 
 pub(crate) mod node;
 pub(crate) mod queue;
+mod tasks;
 mod word_lock;
 
-use crate::{FilterOp, ParkToken, RequeueFilterOp, UnparkToken, parker::Parker};
+use crate::{FilterOp, ParkToken, RequeueFilterOp, UnparkToken};
 #[cfg(not(loom))]
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use node::{Link, Node};
 use queue::{Place, Queues};
+#[cfg(all(test, loom))]
+pub(crate) use tasks::WakeAt;
+pub(crate) use tasks::{Panicked, Woken};
 
 /// log2 of the number of buckets. 1,024 buckets of one cache line are 64 KiB of zero pages, of
 /// which only touched ones cost memory; 100,000 waiting keys then make trees about 7 deep.
@@ -197,7 +204,7 @@ impl Locked {
     }
 
     /// Takes waiters off a queue that are to be unparked, as `filter` says.
-    pub(crate) fn take(&self, key: usize, mut filter: impl FnMut(ParkToken) -> FilterOp) -> Taken {
+    pub(crate) fn take(&self, key: usize, mut filter: impl FnMut(ParkToken) -> FilterOp) -> Woken {
         let Picked { woken, moved } = self.pick(key, |token| filter(token).into());
         debug_assert_eq!(moved.count, 0);
         woken
@@ -209,22 +216,25 @@ impl Locked {
         key: usize,
         mut filter: impl FnMut(ParkToken) -> RequeueFilterOp,
     ) -> Picked {
-        let mut picked = Picked { woken: Taken::new(), moved: Taken::new() };
+        let mut picked = Picked { woken: Woken::new(), moved: Taken::new() };
         // SAFETY: the bucket lock is held.
         let mut link = unsafe { self.bucket.queues.first(key) };
         while let Some(waiter) = link {
             // SAFETY: a queued node is alive while the bucket lock is held.
             let node = unsafe { waiter.as_ref() };
             link = node.next.get();
-            let taken = match filter(node.token) {
-                RequeueFilterOp::Unpark => &mut picked.woken,
-                RequeueFilterOp::Requeue => &mut picked.moved,
+            let op = filter(node.token());
+            match op {
+                RequeueFilterOp::Unpark | RequeueFilterOp::Requeue => {}
                 RequeueFilterOp::Skip => continue,
                 RequeueFilterOp::Stop => break,
-            };
+            }
             // SAFETY: the lock is held and the node was found in this bucket.
             unsafe { self.bucket.queues.unlink(waiter) };
-            taken.append(waiter);
+            match op {
+                RequeueFilterOp::Requeue => picked.moved.append(waiter),
+                _ => picked.woken.append(waiter),
+            }
         }
         picked
     }
@@ -250,26 +260,10 @@ impl Locked {
     }
 }
 
-/// What it takes to wake a waiter once its node has been read for the last time.
-pub(crate) enum WakeHandle {
-    /// Notify the thread's parker.
-    Thread(*const Parker),
-}
-
-impl WakeHandle {
-    /// # Safety
-    /// The handle comes from a taken node and is used once.
-    unsafe fn wake(self) {
-        let WakeHandle::Thread(parker) = self;
-        // SAFETY: a taken node lives until it is notified, and only its notifier has the handle.
-        unsafe { Parker::notify(parker) };
-    }
-}
-
 /// What [`Locked::pick`] has taken off a queue.
 pub(crate) struct Picked {
     /// Who is unparked.
-    pub(crate) woken: Taken,
+    pub(crate) woken: Woken,
     /// Who joins another queue.
     pub(crate) moved: Taken,
 }
@@ -311,13 +305,11 @@ impl Taken {
         Some(first)
     }
 
-    /// Notifies everyone, with `token`. Never called under a bucket lock.
-    pub(crate) fn notify(mut self, token: UnparkToken) {
+    /// Notifies everyone, with `token`; threads, never under a bucket lock.
+    fn notify(mut self, token: UnparkToken) {
         while let Some(waiter) = self.pop() {
-            // SAFETY: a taken node is alive until notified.
-            let handle = unsafe { waiter.as_ref() }.wake_handle(token);
-            // SAFETY: the handle of a node we have taken, used once; the node is not read again.
-            unsafe { handle.wake() };
+            // SAFETY: a node we have taken and take out of the chain now; it is not read again.
+            unsafe { Node::notify(waiter, token) };
         }
     }
 }

@@ -1,6 +1,7 @@
-//! A waiter's node: it lives with the waiter, on its stack, never on the heap.
+//! A waiter's node: it lives with the waiter, on a thread's stack or in a task's pinned future, and the table never
+//! moves it to the heap.
 //!
-//! # Life of a node
+//! # Life of a thread's node
 //!
 //! ```text
 //! new --push--> queued --take--> taken --notify--> notified --(owner returns)--> gone
@@ -13,9 +14,30 @@
 //! 3. An owner whose deadline passed takes the bucket lock and looks at `queued`: if set, it
 //!    unlinks itself; if not, a notifier owns the node and the owner waits for N1. So the memory
 //!    never goes away under a notifier.
-//! 4. `key` changes only under the bucket locks of both the old and the new key.
+//! 4. `key` changes only under the bucket locks of both the old and the new key; in no queue it is the owner's.
+//!
+//! # Life of a task's node
+//!
+//! ```text
+//! idle --push--> queued --grant--> notified --(owner polls or cancels)--> idle
+//!                 |  \--list--> listed --grant--^                          ^
+//!                 |                 \----------(owner polls or cancels)----|
+//!                 \--unlink (the owner cancelled)-------------------------/
+//! ```
+//!
+//! A future may be polled, moved to another thread between two polls, dropped, or forgotten at any time, so its node
+//! belongs to no notifier outside a bucket lock: nobody would have to wait for one, and no `poll` blocks.
+//!
+//! 5. Taking a task, leaving its token, moving its waker out and notifying (edge N1, the last access) are one section
+//!    under the bucket lock. The wakers are woken after it (`tasks.rs`).
+//! 6. Who takes more tasks than it has room for wakers *lists* the rest: in no queue any more, with their tokens, in
+//!    a ring through their links that the bucket lock of their key guards. A listed task may leave the ring by itself.
+//! 7. Under the bucket lock a task that waits is queued, listed or notified, and nothing else. Only the owner makes it
+//!    idle, and only in one of these ways.
+//! 8. A waker is in the node as long as the task is queued or listed. It is cloned, woken and dropped under no bucket
+//!    lock: that is user code.
+//! 9. In a forked child nobody else touches the node (`generation`): no queue and no ring that is in use leads to it.
 
-use super::WakeHandle;
 use crate::{
     ParkToken, UnparkToken,
     deadline::Moment,
@@ -23,36 +45,49 @@ use crate::{
     policy::QueuedWait,
     shim::{AtomicUsize, Cell, Ordering},
 };
-use core::ptr::NonNull;
+use core::{mem::ManuallyDrop, ptr::NonNull, task::Waker};
 
 /// A link to another waiter's node; whoever follows it holds the bucket lock (rule 1) or owns the
 /// taken chain (rule 2).
 pub(crate) type Link = Option<NonNull<Node>>;
 
-/// How a waiter is woken.
-///
-/// The queue treats all kinds alike. Taking a node's handle is the notifier's affair (rule 2): a
-/// thread's handle is its parker; a task's will be the waker left in the node.
+/// Who waits. The queue treats both alike.
 pub(crate) enum Waiter {
-    /// A thread, asleep in its parker.
-    Thread(Parker),
+    /// A thread, as the operating system numbers it; it sleeps in the node's parker. Access: constant.
+    Thread(u32),
+    /// A task; the fork generation in which it was queued. Access: the owner's.
+    Task(Cell<u32>),
+}
+
+/// How a task's node stands under its bucket lock (rule 7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Queued,
+    Listed,
+    Notified,
 }
 
 pub(crate) struct Node {
     /// Access: rule 4; the owner reads it without a lock to find its bucket, and checks again.
     key: AtomicUsize,
     waiter: Waiter,
-    /// What `unpark_filter` sees. Access: constant once queued.
-    pub(crate) token: ParkToken,
-    /// When the wait began. Access: constant.
-    pub(crate) since: Moment,
-    /// The waiting thread, as the operating system numbers it. Access: constant.
-    pub(crate) thread: u32,
-    /// Access: written by the notifier before N1, read by the owner after N2.
+    /// Where a thread sleeps; of a task's only the state is used, for N1.
+    parker: Parker,
+    /// What `unpark_filter` sees. Access: the owner's in no queue, constant once queued.
+    token: Cell<ParkToken>,
+    /// When the wait began. Access: as for `token`.
+    since: Cell<Moment>,
+    /// Access: written by the notifier before N1 (of a listed task: under the bucket lock), read by the owner after N2.
     unpark_token: Cell<UnparkToken>,
+    /// Of a task. Access: rule 8. Without drop glue, which a thread's node would pay for; when the owner goes away it is empty.
+    waker: ManuallyDrop<Cell<Option<Waker>>>,
     /// Access: rule 1.
     pub(super) queued: Cell<bool>,
-    /// Neighbours in the queue of one key; `next` also chains taken nodes. Access: rules 1, 2.
+    /// Of a task. Access: rule 6.
+    listed: Cell<bool>,
+    /// Of a task: whether the owner has queued it, and has not learned of the end. Access: the owner's.
+    parked: Cell<bool>,
+    /// Neighbours in the queue of one key or in a ring (rule 6); `next` also chains taken nodes. Access: rules 1, 2.
     pub(super) prev: Cell<Link>,
     pub(super) next: Cell<Link>,
     /// Only meaningful in the first node of a key, which stands for the key in the bucket's tree.
@@ -63,20 +98,45 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// The node of the calling thread.
     pub(crate) fn new(key: usize, token: ParkToken, since: Moment) -> Node {
-        Node {
-            key: AtomicUsize::new(key),
-            waiter: Waiter::Thread(Parker::new()),
-            token,
-            since,
-            thread: crate::sys::thread_id(),
-            unpark_token: Cell::new(UnparkToken(0)),
-            queued: Cell::new(false),
-            prev: Cell::new(None),
-            next: Cell::new(None),
-            tail: Cell::new(None),
-            parent: Cell::new(None),
-            children: [Cell::new(None), Cell::new(None)],
+        Node::of(Waiter::Thread(crate::sys::thread_id()), key, token, since)
+    }
+
+    crate::const_unless_loom! {
+        /// The node of a task, idle.
+        pub(crate) fn of_task() -> Node {
+            let task = Waiter::Task(Cell::new(0));
+            Node::of(task, 0, crate::DEFAULT_PARK_TOKEN, Moment::NEVER)
+        }
+    }
+
+    crate::const_unless_loom! {
+        /// A node of nobody: where a ring begins and ends.
+        pub(super) fn of_ring() -> Node {
+            Node::of(Waiter::Thread(0), 0, crate::DEFAULT_PARK_TOKEN, Moment::NEVER)
+        }
+    }
+
+    crate::const_unless_loom! {
+        fn of(waiter: Waiter, key: usize, token: ParkToken, since: Moment) -> Node {
+            Node {
+                key: AtomicUsize::new(key),
+                waiter,
+                parker: Parker::new(),
+                token: Cell::new(token),
+                since: Cell::new(since),
+                unpark_token: Cell::new(UnparkToken(0)),
+                waker: ManuallyDrop::new(Cell::new(None)),
+                queued: Cell::new(false),
+                listed: Cell::new(false),
+                parked: Cell::new(false),
+                prev: Cell::new(None),
+                next: Cell::new(None),
+                tail: Cell::new(None),
+                parent: Cell::new(None),
+                children: [Cell::new(None), Cell::new(None)],
+            }
         }
     }
 
@@ -89,16 +149,42 @@ impl Node {
         self.key.store(key, Ordering::Relaxed);
     }
 
+    /// What `unpark_filter` sees. The caller holds the bucket lock, or owns the node.
+    pub(crate) fn token(&self) -> ParkToken {
+        self.token.get()
+    }
+
+    /// When the wait began; as for `token`.
+    pub(crate) fn since(&self) -> Moment {
+        self.since.get()
+    }
+
+    /// The number of the thread that waits, unless it is a task.
+    pub(crate) fn thread(&self) -> Option<u32> {
+        match self.waiter {
+            Waiter::Thread(number) => Some(number),
+            Waiter::Task(_) => None,
+        }
+    }
+
+    pub(super) fn is_task(&self) -> bool {
+        matches!(self.waiter, Waiter::Task(_))
+    }
+
     /// Whether the node is still in a queue. The caller holds the bucket lock of its key.
     pub(crate) fn is_queued(&self) -> bool {
         self.queued.get()
     }
 
+    /// Whether the wait is over (edge N2); for the owner.
+    pub(crate) fn is_notified(&self) -> bool {
+        self.parker.is_notified()
+    }
+
     /// Polls, for as long as `wait` says, whether it was notified.
     pub(crate) fn poll(&self, mut wait: QueuedWait) {
-        let Waiter::Thread(parker) = &self.waiter;
         loop {
-            if parker.is_notified() {
+            if self.is_notified() {
                 return wait.notified();
             }
             if !wait.poll_again() {
@@ -109,20 +195,25 @@ impl Node {
 
     /// Sleeps until notified (`true`) or until the deadline (`false`).
     pub(crate) fn wait(&self, deadline: Option<Moment>) -> bool {
-        let Waiter::Thread(parker) = &self.waiter;
-        parker.park(deadline)
+        self.parker.park(deadline)
     }
 
-    /// The token the notifier left. The owner calls it after `wait` returned `true`.
+    /// The token the notifier left. The owner calls it once it has seen that it was notified.
     pub(crate) fn unpark_token(&self) -> UnparkToken {
         self.unpark_token.get()
     }
 
-    /// Leaves `token` and returns what wakes the owner; rule 2.
-    pub(super) fn wake_handle(&self, token: UnparkToken) -> WakeHandle {
-        self.unpark_token.set(token);
-        let Waiter::Thread(parker) = &self.waiter;
-        WakeHandle::Thread(core::ptr::from_ref(parker))
+    /// Leaves `token` and ends the owner's wait.
+    ///
+    /// # Safety
+    /// 1. The node was taken by the caller (a thread's: rule 2, a task's: rule 5), and was not notified yet.
+    /// 2. The caller does not touch it afterwards: the owner may free it.
+    pub(super) unsafe fn notify(this: NonNull<Node>, token: UnparkToken) {
+        // SAFETY: a taken node is alive until notified.
+        let node = unsafe { this.as_ref() };
+        node.unpark_token.set(token);
+        // SAFETY: alive until notified, and only its notifier gets here, once.
+        unsafe { Parker::notify(&raw const node.parker) };
     }
 
     /// Tells the model checker that the owner's memory is going away: a notifier that still reads
@@ -133,5 +224,93 @@ impl Node {
         self.unpark_token.set(UnparkToken(usize::MAX));
         self.prev.set(None);
         self.next.set(None);
+        self.listed.set(false);
+        self.waker.set(None);
     }
+}
+
+/// What the owner of a task's node does with it, and its notifier.
+impl Node {
+    /// Whether the task waits; for the owner.
+    pub(crate) fn is_parked(&self) -> bool {
+        self.parked.get()
+    }
+
+    /// Makes an idle node one that waits, to be pushed next.
+    pub(crate) fn begin(&self, key: usize, token: ParkToken, since: Moment, waker: Waker) {
+        debug_assert!(!self.parked.get(), "begins a wait in the middle of another");
+        if let Waiter::Task(generation) = &self.waiter {
+            generation.set(crate::sys::fork::generation());
+        }
+        self.set_key(key);
+        self.token.set(token);
+        self.since.set(since);
+        self.parker.renew();
+        self.parked.set(true);
+        let left = self.waker.replace(Some(waker));
+        debug_assert!(left.is_none(), "a waker outlived the wait it was for");
+    }
+
+    /// Makes a node idle that is in no queue and no ring.
+    pub(crate) fn end(&self) {
+        self.parked.set(false);
+    }
+
+    /// Whether the wait began in a process of which this is a forked child (rule 9).
+    pub(crate) fn is_of_parent(&self) -> bool {
+        match &self.waiter {
+            Waiter::Task(generation) => generation.get() != crate::sys::fork::generation(),
+            Waiter::Thread(_) => false,
+        }
+    }
+
+    /// Takes a node of the parent's out of queues and rings that do not exist here; `true` if it had been listed, and
+    /// so has its token. The waker is given back, to be dropped.
+    pub(crate) fn disown(&self) -> (bool, Option<Waker>) {
+        self.queued.set(false);
+        (self.listed.replace(false), self.waker.take())
+    }
+
+    /// How the node stands. The caller holds its bucket lock.
+    pub(crate) fn standing(&self) -> Standing {
+        if self.queued.get() {
+            Standing::Queued
+        } else if self.listed.get() {
+            Standing::Listed
+        } else {
+            debug_assert!(self.is_notified(), "a task that waits is nowhere");
+            Standing::Notified
+        }
+    }
+
+    /// Whether the waker in the node wakes what `other` wakes. The caller holds the bucket lock.
+    pub(crate) fn wakes(&self, other: &Waker) -> bool {
+        let waker = self.waker.take();
+        let same = waker.as_ref().is_some_and(|waker| waker.will_wake(other));
+        // What is replaced is nothing: no waker is dropped under the lock.
+        core::mem::forget(self.waker.replace(waker));
+        same
+    }
+
+    /// Replaces the waker in the node. The caller holds the bucket lock, and drops what it gets after it.
+    pub(crate) fn replace_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+        self.waker.replace(waker)
+    }
+
+    /// Marks the node as one that is in a ring, or not; rule 6.
+    pub(super) fn set_listed(&self, listed: Listed) {
+        self.listed.set(listed == Listed::Yes);
+    }
+
+    /// Leaves the token of a node that is listed; rule 6.
+    pub(super) fn leave_token(&self, token: UnparkToken) {
+        self.unpark_token.set(token);
+    }
+}
+
+/// Whether a task's node is in a ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listed {
+    No,
+    Yes,
 }

@@ -31,6 +31,8 @@ use std::{sync::Arc, time::Instant};
 /// * **Barging**: whoever comes takes what is there; the first in line, once it was woken in vain, is overtaken for at
 ///   most [`tuning::fair_interval`](crate::tuning::fair_interval) (500 us). At the next race it loses it makes
 ///   newcomers queue, and then it has what it wants as soon as as many have come back. Those who waited get their turns in the order in which they queued.
+/// * **Deadlock**: a thread that asks for permits while it holds some can wait for ever, though there are enough for it: behind
+///   a request for many, which waits for those that it holds. Take all at once, or use a deadline.
 /// * **Closing**: after [`close`](Semaphore::close) nobody gets permits; those who wait are told at once.
 /// * **Limits**: at most [`MAX_PERMITS`](Semaphore::MAX_PERMITS). To ask for more is an error at once. To
 ///   [add](Semaphore::add_permits) more is an error and adds none; held permits that come back beyond

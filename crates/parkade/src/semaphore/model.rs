@@ -264,6 +264,26 @@ fn model_semaphore_designated_gives_up() {
     }
 }
 
+/// covers: K7 (a release that comes while the designated thread gives up: it finds one on its way, and looks after nobody)
+#[test]
+fn model_semaphore_release_races_giving_up() {
+    explore(2, Policy::Stays, || {
+        let shared = Shared::new(2, Barging);
+        shared.acquire(2);
+        let quitter = spawn(&shared, |shared| {
+            if shared.raw.acquire_or_give_up_once_woken(permits(2)) == Ended::Acquired {
+                shared.hold(2);
+                shared.release(2);
+            }
+        });
+        let waiting = spawn(&shared, |shared| shared.turn(2));
+        shared.release(1);
+        shared.release(1);
+        join([quitter, waiting]);
+        shared.check();
+    });
+}
+
 /// covers: K4 K5 K9 (closing races a grant and those who queue; what was granted is kept)
 #[test]
 fn model_semaphore_closes() {

@@ -27,14 +27,15 @@
 //!   else is to be woken, and the next release sees `PARKED` without `WAKING`;
 //! * times out in the queue: a request for fewer may stand behind it: it looks, once it has left (K6), as it may not under
 //!   the bucket lock;
-//! * times out while designated: K7, a look which ends its own designation in the same step;
+//! * times out while designated: K7, a look which ends its own designation in the same step; and then it looks once more, as
+//!   one that is designated no more: a release that came while K7 was under way has left the looking to it;
 //! * its deadline passes after it was granted: it has its permits, and returns them to its caller;
 //! * closed while queued: everybody is taken off the queue at once, and nobody queues afterwards (K9);
 //! * closed while designated: the same has ended its designation. It leaves;
 //! * permits are forgotten: nobody is better off;
 //! * panics: no user code runs here; callbacks of the table abort;
 //! * forked: the child's table is empty, and `PARKED`, `WAKING` and `CLAIM` may be leftovers. There, who finds
-//!   a line looks first ([`RawSemaphore::repair`]): a look at an empty queue clears all three. (A thread that is
+//!   a line first asks the table ([`RawSemaphore::repair`]), and so does a look: an empty queue clears all three. (A thread that is
 //!   designated at that moment loses its claim, and claims anew.) `WAKING` is not trusted ([`needs_look`]), at the price of an extra wake now and then.
 //!   Permits that other threads held, or were granted, do not come back in the child.
 //!
@@ -302,6 +303,8 @@ impl RawSemaphore {
     fn give_up(&self, waiter: &Waiter) -> Ended {
         if waiter.role == Role::Designated {
             self.look_as(Role::Designated);
+            // What came back between the verdict on the first in line and the end of the designation has found it set.
+            self.look_if_needed(self.state());
         }
         Ended::TimedOut
     }
@@ -357,16 +360,24 @@ impl RawSemaphore {
         }
     }
 
-    /// In a forked child, where the line may be a leftover.
+    /// In a forked child, where the line may be a leftover: it is one if nobody is queued. Wakes nobody: a newcomer has
+    /// brought nothing.
     fn repair(&self) {
-        if forked() && self.state().has_line() {
-            self.look_as(Role::Newcomer);
+        if !forked() || !self.state().has_line() {
+            return;
         }
+        let callback = |result: UnparkResult| {
+            let waking = waking_after(result, Role::Newcomer);
+            self.word.settle(0, result.have_more_threads.into(), waking);
+            DEFAULT_UNPARK_TOKEN
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe { parkade_core::unpark_filter(self.key(), |_| FilterOp::Stop, callback) };
     }
 
     /// K5: looks after the queue. K7: so does the designated thread as it gives up.
     #[cold]
-    fn look_as(&self, role: Role) {
+    pub(super) fn look_as(&self, role: Role) {
         let picked = Picked::default();
         let filter = |ParkToken(want)| {
             if !self.goes(want, &picked, role) {

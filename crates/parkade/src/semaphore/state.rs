@@ -112,7 +112,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "K7",
         "K5, -CLAIM",
         "the designated thread that gives up, under the bucket lock",
-        "semaphore_designated_gives_up",
+        "semaphore_designated_gives_up, semaphore_release_races_giving_up",
     ),
     row("K8", "+CLAIM, if WAKING", "the designated thread", "semaphore_claim"),
     row(
