@@ -22,8 +22,8 @@ use std::{
 };
 
 use parkade::keyed::{
-    FoldState, InvalidRetry, KeyedMutex, KeyedMutexGuard, KeyedRwLock, KeyedRwLockWriteGuard,
-    OwnedKeyedMutexGuard, Retry, RetryError,
+    DefaultHashBuilder, InvalidRetry, KeyedMutex, KeyedMutexGuard, KeyedRwLock,
+    KeyedRwLockWriteGuard, OwnedKeyedMutexGuard, Retry, RetryError,
 };
 use support::{Rng, Watchdog, past, seed, stress_time, wait_until, watched_test};
 
@@ -437,6 +437,13 @@ fn keys_that_panic_leave_the_map_usable() {
         move || drop(two.take())
     });
     assert_eq!(map.len(), 1);
+    // One of several: the others are unlocked nevertheless.
+    let several = map.lock_many([&Touchy(3), &Touchy(4), &Touchy(5)]);
+    fails("drop", &mut {
+        let mut several = Some(several);
+        move || drop(several.take())
+    });
+    assert_eq!(map.len(), 1);
     drop(one);
     assert!(map.is_empty());
     drop(map.lock(&first));
@@ -479,14 +486,15 @@ fn to_lock_a_key_again_panics_and_leaves_nothing() {
 /// The name of every key is what the table knows it by: unsized, owned, or of another type.
 #[test]
 fn keys_are_looked_up_as_what_they_borrow() {
-    let texts = KeyedMutex::<String, FoldState>::with_hasher(FoldState::new());
+    let texts =
+        KeyedMutex::<String, DefaultHashBuilder>::with_hasher(DefaultHashBuilder::default());
     let text = String::from("x");
     drop((texts.lock("a"), texts.lock(&text)));
     let bytes = KeyedMutex::<Vec<u8>>::new();
     drop((bytes.lock(&b"ab"[..]), bytes.lock(&vec![1_u8])));
     let pairs = KeyedMutex::<(u32, String)>::new();
     drop(pairs.lock(&(1, text)));
-    let _: &FoldState = texts.hasher();
+    let _: &DefaultHashBuilder = texts.hasher();
     fn borrows<K: Borrow<Q>, Q: ?Sized>() {}
     borrows::<String, str>();
 }
@@ -640,12 +648,12 @@ fn crowd<S: BuildHasher + Default + Sync>(name: &str, Crowd { threads, keys }: C
 
 #[test]
 fn stress_many_keys() {
-    crowd::<FoldState>("a million keys", Crowd { threads: 64, keys: 1_000_000 });
+    crowd::<DefaultHashBuilder>("a million keys", Crowd { threads: 64, keys: 1_000_000 });
 }
 
 #[test]
 fn stress_few_keys() {
-    crowd::<FoldState>("three keys", Crowd { threads: 8, keys: 3 });
+    crowd::<DefaultHashBuilder>("three keys", Crowd { threads: 8, keys: 3 });
 }
 
 #[test]

@@ -49,7 +49,7 @@ macro_rules! keyed_guards {
 
         $(#[$owned_doc])*
         #[must_use = "if unused the key is unlocked at once"]
-        pub struct $owned<K, S = FoldState> {
+        pub struct $owned<K, S = DefaultHashBuilder> {
             map: Arc<$map<K, S>>,
             node: NodePtr<K, (), $raw>,
             marker: PhantomData<GuardMarker>,
@@ -286,7 +286,7 @@ macro_rules! keyed_map {
             /// No key is locked. Allocates the shards.
             #[must_use]
             pub fn new() -> Self {
-                Self::with_hasher(FoldState::new())
+                Self::with_hasher(DefaultHashBuilder::default())
             }
         }
 

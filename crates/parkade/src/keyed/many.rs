@@ -36,12 +36,28 @@ impl<'t, K, L: KeyLock> Many<'t, K, L> {
     }
 }
 
-impl<K, L: KeyLock> Drop for Many<'_, K, L> {
-    fn drop(&mut self) {
+impl<K, L: KeyLock> Many<'_, K, L> {
+    fn leave_all(&mut self) {
         while let Some(node) = self.nodes.pop() {
             // SAFETY: 1: we hold it.
             unsafe { self.table.leave(node, self.mode, Fairness::Barging) };
         }
+    }
+}
+
+impl<K, L: KeyLock> Drop for Many<'_, K, L> {
+    /// If dropping a key panics, the others are unlocked nevertheless.
+    fn drop(&mut self) {
+        struct Rest<'m, 't, K, L: KeyLock>(&'m mut Many<'t, K, L>);
+
+        impl<K, L: KeyLock> Drop for Rest<'_, '_, K, L> {
+            fn drop(&mut self) {
+                self.0.leave_all();
+            }
+        }
+
+        let rest = Rest(self);
+        rest.0.leave_all();
     }
 }
 

@@ -20,8 +20,6 @@
 mod cell;
 mod evict;
 #[cfg(not(loom))]
-mod hash;
-#[cfg(not(loom))]
 mod list;
 mod lock;
 mod lockmap;
@@ -50,4 +48,23 @@ mod mutants;
 mod tests;
 
 #[cfg(not(loom))]
-pub use {hash::*, list::KeyInfo, lockmap::*, mutex::*, retry::*, rwlock::*};
+pub use {list::KeyInfo, lockmap::*, mutex::*, retry::*, rwlock::*};
+
+/// How keys of a [`KeyedMutex`] or a [`KeyedRwLock`] are hashed unless the user says otherwise: by `foldhash`, with a seed of its own
+/// for each map.
+///
+/// Less work than `std`'s SipHash (of an integer by some 6 ns), and less of a defence: somebody who observes a map
+/// very closely might find keys that share a chain. It would gain him little: a key is in the table only while it is
+/// locked or waited for, so as many would have to be locked at a time, and they never wait for each other. If that
+/// still matters, use `KeyedMutex<K, std::hash::RandomState>`. The values of a [`LockMap`] stay, so that is what it does.
+///
+/// ```
+/// use parkade::keyed::{DefaultHashBuilder, KeyedMutex};
+/// use std::hash::RandomState;
+///
+/// let fast: KeyedMutex<u64, DefaultHashBuilder> = KeyedMutex::new();
+/// let careful: KeyedMutex<u64, RandomState> = KeyedMutex::default();
+/// # drop((fast.lock(&1), careful.lock(&1)));
+/// ```
+#[cfg(not(loom))]
+pub type DefaultHashBuilder = foldhash::fast::RandomState;

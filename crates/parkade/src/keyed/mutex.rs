@@ -1,7 +1,7 @@
 //! [`KeyedMutex`] and its guards.
 
 use super::{
-    FoldState, KeyInfo, Retry, RetryError,
+    DefaultHashBuilder, KeyInfo, Retry, RetryError,
     face::{keyed_guards, keyed_map, keyed_owned_of, keyed_ways},
     lock::{Alone, Fairness},
     many::Many,
@@ -40,12 +40,12 @@ use std::{sync::Arc, time::Instant};
 ///   number by which [`parkade_core::snapshot`] names those that wait.
 /// * **Keys**: looked up as anything they [`Borrow`], `&str` for `String`, and made of that (`ToOwned`) if they are not there.
 ///   `Eq`, `ToOwned` and `Clone` of the key run with a shard locked, so they must not use the same map;
-///   `Hash` and `Drop` may. If they panic nothing has changed.
+///   `Hash` and `Drop` may. If one of them panics nothing has changed; if `Drop` does, what was to be unlocked is.
 /// * **Panics**: a panic in the section unlocks; there is no poisoning.
 /// * **Cost**: two locked instructions and a look at a coarse clock to lock and unlock a key for which nobody waits. 32 bytes
-///   beside the key for each that is held, and up to 16 of the table, which grows and shrinks with what is held. A shard
-///   allocates when it has more keys at a time than 16 and more than before, else only `to_owned` may: each shard keeps 16 blocks
-///   for its next keys. An empty map has 8 shards for each processor, 32 at least, of 128 bytes.
+///   beside the key for each that is held, and of the table up to 16 as keys come and 64 as they go. A shard keeps 16 blocks of
+///   keys that have left, and allocates for one that it has no block for; and chains as it comes to have more than 8 keys at
+///   a time, and when they have doubled. Else only `to_owned` may. An empty map has 8 shards for each processor, 32 at least, of 128 bytes.
 /// * **Process**: after `fork` a child may use every key that was not held by another thread, provided that no other
 ///   thread was at that moment inside a call of this type; what others were waiting for stays in the table. Not for signal handlers.
 ///
@@ -92,7 +92,7 @@ use std::{sync::Arc, time::Instant};
 /// fn needs_sync<T: Sync>(_: T) {}
 /// needs_sync(parkade::keyed::KeyedMutex::<std::rc::Rc<u64>>::new());
 /// ```
-pub struct KeyedMutex<K, S = FoldState> {
+pub struct KeyedMutex<K, S = DefaultHashBuilder> {
     table: Table<K, (), RawMutex>,
     hasher: S,
 }

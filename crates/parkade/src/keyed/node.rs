@@ -68,7 +68,7 @@ impl<K, V, L: KeyLock> NodePtr<K, V, L> {
         node.lock = L::held(mode);
         node.since = AtomicU32::new(since.0);
         node.refs = AtomicU32::new(1);
-        node.forget_holder(mode);
+        node.holder = AtomicU32::new(0);
         node.note_holder(mode);
     }
 }

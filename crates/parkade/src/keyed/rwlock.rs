@@ -1,7 +1,7 @@
 //! [`KeyedRwLock`] and its guards.
 
 use super::{
-    FoldState, KeyInfo, Retry, RetryError,
+    DefaultHashBuilder, KeyInfo, Retry, RetryError,
     face::{keyed_guards, keyed_map, keyed_owned_of, keyed_ways},
     lock::Fairness,
     many::Many,
@@ -30,7 +30,8 @@ use std::{sync::Arc, time::Instant};
 ///
 /// * **Fairness**: that of [`RwLock`](crate::RwLock): a writer that waits keeps new readers out.
 /// * **Recursion**: a thread that reads a key and reads it again deadlocks if a writer has come in between, and so does one
-///   that writes a key it has already. Debug builds (without the feature `send_guard`) panic instead, with both places.
+///   that writes a key it has already. Debug builds (without the feature `send_guard`) panic instead, with both places, but
+///   not if it writes a key that it reads.
 /// * **Cost**: readers are counted in the key's lock, so readers of one key slow each other down as they do with most
 ///   locks; that they write no common memory, as with [`RwLock`](crate::RwLock), is for locks that last. Where all
 ///   threads read few keys, a map of `RwLock`s that stay does better. Eight bytes more for each key than a
@@ -48,7 +49,7 @@ use std::{sync::Arc, time::Instant};
 /// let written = files.try_write("a.txt").unwrap();
 /// # drop((written, elsewhere));
 /// ```
-pub struct KeyedRwLock<K, S = FoldState> {
+pub struct KeyedRwLock<K, S = DefaultHashBuilder> {
     table: Table<K, (), Core>,
     hasher: S,
 }

@@ -62,7 +62,7 @@ const MOST_FREE: usize = 16;
 
 /// For so many keys that are found free a shard remembers one that was not. Guess.
 const HOT: u8 = 16;
-/// Chains that an eviction looks through at a time: with a key in each, 128 keys are some microseconds. Guess.
+/// Chains that an eviction or a walk looks through at a time: with a key in each, 128 keys are some microseconds. Guess.
 const SLICE: usize = 128;
 /// Chains that are swept for each key that gets a value. A shard has two for each key after it has grown, so with 4
 /// it is gone through while it grows by half. Guess.
@@ -92,6 +92,12 @@ impl<K, V, L> Shard<K, V, L> {
             chains: ExclusiveCell::new(Chains::new()),
         }
     }
+
+    /// Up to where it is written as a key comes and goes.
+    #[cfg(all(test, not(loom)))]
+    pub(super) const HOT_BYTES: usize = core::mem::offset_of!(Shard<K, V, L>, chains)
+        + core::mem::offset_of!(Chains<K, V, L>, free_len)
+        + size_of::<usize>();
 
     #[inline(always)]
     pub(super) fn lock(&self) -> Locked<'_, K, V, L> {
@@ -348,8 +354,9 @@ impl<K, V, L> Chains<K, V, L> {
     /// So many chains, or the few in place of none, with the same nodes.
     #[cold]
     fn resize(&mut self, chains: usize) {
+        let chains = core::iter::repeat_n(None, chains).collect();
         let few = core::mem::take(&mut self.few);
-        let many = core::mem::replace(&mut self.many, core::iter::repeat_n(None, chains).collect());
+        let many = core::mem::replace(&mut self.many, chains);
         for mut link in few.into_iter().chain(many) {
             while let Some(node) = link {
                 // SAFETY: 1 of `get`: linked, and we hold the lock.
@@ -528,17 +535,16 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         self.shrink();
     }
 
-    /// Takes a share in each key of the first chain, from `at` on, that has any. Where to go on; and how many there
-    /// are, if that is more than `pinned` has room for. For who has begun a walk.
+    /// Takes a share in each key of the first chain, from `at` on, that has any; in none if many chains have not. Where
+    /// to go on; and how many there are, if that is more than `pinned` has room for. For who has begun a walk.
     pub(super) fn pin_from(
         &self,
         at: Cursor,
         pinned: &mut Vec<NodePtr<K, V, L>>,
     ) -> Result<Option<Cursor>, usize> {
         let mut at = Some(at);
-        while let Some(cursor) = at
-            && pinned.is_empty()
-        {
+        for _ in 0..SLICE {
+            let Some(cursor) = at.filter(|_| pinned.is_empty()) else { break };
             let chain = || {
                 core::iter::successors(self.heads()[cursor.head(self.heads().len())], |node| {
                     // SAFETY: 1 of `get`: linked, and we hold the lock.

@@ -60,7 +60,8 @@ pub(crate) struct Table<K, V, L> {
 pub(crate) struct Tag(pub(super) u32);
 
 impl Tag {
-    /// Any hash will do, such as the number itself: each bit of it has a say in all bits of the tag.
+    /// Any hash will do, such as the number itself, or one whose bits are not all mixed alike, as the default hasher's
+    /// are: each bit of it has a say in all bits of the tag.
     #[inline(always)]
     pub(crate) fn of(hash: u64) -> Tag {
         // The fraction of the golden ratio.
@@ -241,10 +242,12 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
             return Found::Entered(node);
         }
         home.heat_up();
-        node_ref.add_ref();
         // One try does not wait, so it may be made with the shard locked; it spares a thread that comes back to a key
-        // for which others sleep the slow path.
-        if node_ref.lock().try_acquire(mode) {
+        // for which others sleep the slow path. The share comes after it: a try may panic, and no guard would give
+        // the share back.
+        let acquired = node_ref.lock().try_acquire(mode);
+        node_ref.add_ref();
+        if acquired {
             node_ref.note_taken(mode, now);
             return Found::Entered(node);
         }

@@ -37,7 +37,7 @@ impl<'t, K, V: Payload, L: KeyLock> Walk<'t, K, V, L> {
         Some(Share { table: self.table, node })
     }
 
-    /// One chain further; `None` at the end.
+    /// One chain with keys further, or many without; `None` at the end.
     fn pin_chain(&mut self) -> Option<()> {
         let mut chains = self.table.shards().get(self.shard)?.lock();
         let at = self.at.unwrap_or_else(|| {

@@ -113,8 +113,8 @@ pub type LockMapGuard<'a, K, V> = ValueGuard<K, V, &'a Store<K, V>>;
 pub type OwnedLockMapGuard<K, V, S = RandomState> = ValueGuard<K, V, Arc<LockMap<K, V, S>>>;
 
 impl<K, V> LockMap<K, V> {
-    /// A map without keys. Allocates a cache line pair for each shard, four times as many as there are processors and
-    /// at least 16.
+    /// A map without keys. Allocates a cache line pair for each shard, eight times as many as there are processors and
+    /// at least 32.
     #[must_use]
     pub fn new() -> Self {
         Self::with_hasher(RandomState::new())
@@ -123,7 +123,8 @@ impl<K, V> LockMap<K, V> {
     /// A map in which values that nobody has used for `limit` give way to new ones.
     ///
     /// Whoever unlocks a key that has come to have a value then looks at four chains of the shard, on average at no
-    /// more than as many keys, and evicts which of them were unlocked `limit` ago and are not held or waited for.
+    /// more than as many keys (at all of them while there are no more than eight), and evicts which of them were
+    /// unlocked `limit` ago and are not held or waited for.
     /// So a shard of n keys is gone through once while n / 2 keys come to it, or 2 n if it has had far more than
     /// n. That is all: nothing happens in a map that does not grow, unless [`evict_idle`](Self::evict_idle) is
     /// called; and values are dropped by whoever unlocks, when he has unlocked.
@@ -222,7 +223,7 @@ impl<K, V, S> LockMap<K, V, S> {
     /// it was last locked in another: that does not ask for the time to unlock. What walks by
     /// ([`for_each`](Self::for_each) and the like) and what only looks ([`contains_key`](Self::contains_key) and
     /// the like) is no use. Ages are counted to the kernel's tick (1 to 10 ms), up to 48 days: what is longer evicts
-    /// nothing. [`Duration::ZERO`] takes whatever is free.
+    /// nothing, and ages begin anew with 52 days. [`Duration::ZERO`] takes whatever is free.
     ///
     /// Never waits for a key. Keys that come to be used meanwhile are safe: who has looked one up finds it as it
     /// was. Each shard is locked for some microseconds at a time, and values are dropped with no lock held. What
