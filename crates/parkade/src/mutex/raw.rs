@@ -34,7 +34,7 @@
 //!   ([`forked`]): it wakes whenever somebody is parked, at the price of an extra wake now and then.
 //!   A stale reservation is taken by anybody.
 
-use super::state::{Locked, Role, Waking, Word};
+use super::state::{Locked, Queue, Role, Waking, Word};
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Reception},
@@ -210,8 +210,9 @@ impl RawMutex {
     #[inline]
     pub(crate) fn release(&self) {
         self.check_held();
-        if !self.word.queue().is_quiet() {
-            self.release_slow();
+        let queue = self.word.queue();
+        if !queue.is_quiet() {
+            self.release_slow(queue);
         } else if !self.word.release_asymmetric() {
             self.missed();
         }
@@ -398,10 +399,10 @@ impl RawMutex {
         }
     }
 
-    /// Releases when the queue byte asked for attention.
+    /// Releases when the queue byte, as the holder has just seen it, asked for attention.
     #[cold]
-    fn release_slow(&self) {
-        let conditions = self.look_at_conditions();
+    fn release_slow(&self, queue: Queue) {
+        let conditions = self.look_at_conditions(queue);
         self.release_looked(conditions);
     }
 
@@ -445,13 +446,13 @@ impl RawMutex {
     #[cold]
     fn release_to_first(&self) {
         self.check_held();
-        let conditions = self.look_at_conditions();
+        let conditions = self.look_at_conditions(self.word.queue());
         self.reserve_for_first(conditions);
     }
 
     #[cold]
     fn yield_slow(&self) {
-        let conditions = self.look_at_conditions();
+        let conditions = self.look_at_conditions(self.word.queue());
         if self.word.queue().has_line() {
             self.reserve_for_first(conditions);
             self.acquire();
@@ -571,7 +572,7 @@ impl Lock for RawMutex {
     fn about_to_wait(&self) -> Conditions {
         self.word.announce_as_holder();
         self.make_binding();
-        self.look_at_conditions()
+        self.look_at_conditions(self.word.queue())
     }
 
     fn release_to_wait(&self, conditions: Conditions) {

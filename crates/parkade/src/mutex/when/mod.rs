@@ -78,7 +78,7 @@ mod tests;
 
 use super::{
     raw::{RawMutex, Woken, forked, may_wake},
-    state::Waking,
+    state::{Queue, Waking},
 };
 use crate::{
     parked::Parked,
@@ -242,10 +242,10 @@ impl RawMutex {
         left
     }
 
-    /// For a holder that is about to let go: looks at conditions, unless a designated thread will.
+    /// For a holder that is about to let go and sees `queue`: looks at conditions, unless a designated thread will. What is
+    /// stale of it does no harm: `CONDITIONS` is set by holders, and who was designated looked afterwards, if it gave up.
     #[inline]
-    pub(super) fn look_at_conditions(&self) -> Conditions {
-        let queue = self.word().queue();
+    pub(super) fn look_at_conditions(&self, queue: Queue) -> Conditions {
         if !queue.has_conditions() {
             Conditions::AllFalse
         } else if queue.waking() && !forked() {

@@ -16,7 +16,7 @@ use parkade_core::{Departure, Moment, ParkRequest, ParkResult};
 
 /// Releases believing `believed` of conditions, where that is not all false.
 fn release_believing(raw: &RawMutex, doubt: Conditions, believed: Conditions) {
-    let conditions = raw.look_at_conditions();
+    let conditions = raw.look_at_conditions(raw.word().queue());
     raw.release_looked(if conditions == doubt { believed } else { conditions });
 }
 
