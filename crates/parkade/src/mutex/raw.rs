@@ -356,13 +356,14 @@ impl RawMutex {
         Announcement::Binding
     }
 
-    /// A2, with what the announcer promised to those who queued while it was fencing: if a release
-    /// has missed them, wake one.
+    /// A2, with what the announcer promised to those who queued, or gave up (P4), while it was fencing: if a release
+    /// has missed them, wake one, or see to those who wait for a condition.
     fn keep_promise(&self) {
-        self.wake_one_if(|word| {
+        let woken = self.wake_one_if(|word| {
             word.fenced();
             matches!(word.locked(), Locked::Free | Locked::Stale(_)) && may_wake(word)
         });
+        self.see_to_conditions(woken, Conditions::NotLookedAt);
     }
 
     /// A thread that is awake gives up. `true` if it got the lock after all.
