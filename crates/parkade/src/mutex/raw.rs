@@ -28,11 +28,10 @@
 //! * was moved here from a condition variable: nobody wakes it but those who wake the first in line; it has no
 //!   deadline here, so it leaves only by being taken off;
 //! * is made designated on being moved: as any designated thread. It has no deadline, so it acquires;
-//! * panics: no user code runs here; callbacks of the table abort;
-//! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue;
-//!   `WAKING` and `CLAIM` may belong to threads that do not exist, so a child trusts neither
-//!   ([`forked`]): it wakes whenever somebody is parked, at the price of an extra wake now and then.
-//!   A stale reservation is taken by anybody.
+//! * panics: users' code are conditions alone, called where panics are caught; callbacks of the table abort;
+//! * forked: the child's table is empty. `PARKED` is corrected by the next look at the queue; `WAKING` and `CLAIM` may
+//!   belong to threads that do not exist, so a child trusts neither ([`forked`]): it wakes whenever somebody is
+//!   parked, at the price of an extra wake now and then. A stale reservation is taken by anybody.
 
 use super::state::{Locked, Queue, Role, Waking, Word};
 use crate::{
@@ -357,13 +356,14 @@ impl RawMutex {
         Announcement::Binding
     }
 
-    /// A2, with what the announcer promised to those who queued while it was fencing: if a release
-    /// has missed them, wake one.
+    /// A2, with what the announcer promised to those who queued, or gave up (P4), while it was fencing: if a release
+    /// has missed them, wake one, or see to those who wait for a condition.
     fn keep_promise(&self) {
-        self.wake_one_if(|word| {
+        let woken = self.wake_one_if(|word| {
             word.fenced();
             matches!(word.locked(), Locked::Free | Locked::Stale(_)) && may_wake(word)
         });
+        self.see_to_conditions(woken, Conditions::NotLookedAt);
     }
 
     /// A thread that is awake gives up. `true` if it got the lock after all.

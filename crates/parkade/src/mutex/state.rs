@@ -66,7 +66,8 @@
 //!   wakes a waiter; else R1 sees `SYMMETRIC`, and then always takes the bucket lock. A thread that
 //!   finds `SYMMETRIC` without `FENCED` may queue at once, on the strength of the announcer's promise
 //!   to come to the bucket after its fence. P1 and P4, by which a thread ceases to look after the
-//!   queue, require `SYMMETRIC` in the same step.
+//!   queue, require `SYMMETRIC` in the same step. (Both may rest on that promise. It therefore extends to those who wait
+//!   for a condition, where nobody is left in the queue.)
 //! * *The holder announces* (A4) without a fence: every release before its acquisition is over, and every
 //!   later one comes after its own and sees `SYMMETRIC`. Not where `SYMMETRIC` is set and `FENCED` is not: the
 //!   mode could then end before the announcer's fence has, and A2 would begin one that nobody announced.

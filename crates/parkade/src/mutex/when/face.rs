@@ -27,7 +27,8 @@ mod sealed {
 ///   those who unlock, on their threads. So a condition that is still false costs no wake-up. They are called again and again,
 ///   at every unlock by a thread that nobody who has been woken for the lock is about to follow, one at a time; so they should be
 ///   quick, look at nothing but the value and what they have captured, and change neither. They may use other
-///   locks. A condition that takes the same lock deadlocks.
+///   locks, but a condition that takes the same lock deadlocks. So does one that takes a lock which a thread holds as it unlocks
+///   this one, or waits with it: as when guards of both are dropped, this one's first.
 /// * **Order**: conditions are called in the order in which their threads came, until one is true; that thread stands in line
 ///   for the lock from then on, as if it had come to lock it ([Fairness](Mutex#)). The condition is true when the wait
 ///   ends: if another thread has been faster the wait goes on, with its turn kept.

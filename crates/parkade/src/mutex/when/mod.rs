@@ -48,7 +48,8 @@
 //!   yet: that release will find nobody, see above; or it has, and then somebody is designated or holds the lock;
 //! * times out while designated: [`RawMutex::leave`](super::raw::RawMutex) passes the wake on if the lock is free; if there
 //!   is nobody to pass it to, it does as a release that finds nobody. If the lock is held, its holder's release finds
-//!   `NEEDS_WAKE` (P4);
+//!   `NEEDS_WAKE` (P4); or that release was plain and is over, unseen as yet, because somebody else has announced itself and
+//!   is still fencing (S2): who promises to look for those who are queued looks for conditions too;
 //! * a thread that has nothing to do with conditions times out while designated: the same;
 //! * waits for a condition variable: looks before it parks, and lets go without;
 //! * releases fairly: looks first, so the lock is reserved for the one it has put in line if nobody is before it;

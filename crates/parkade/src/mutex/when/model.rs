@@ -5,7 +5,7 @@ use super::{Limit, Waited};
 use crate::{
     RawMutex,
     condvar::RawCondvar,
-    model::{Policy, Shared, explore},
+    model::{Policy, Shared, explore, explore_only, join},
     mutex::state::Waking,
     parked::Parked,
 };
@@ -270,6 +270,36 @@ pub(super) fn designated_gives_up(
         release(tokens.raw());
         waiter.join().unwrap();
         quitter.join().unwrap();
+        tokens.check(1);
+    });
+}
+
+/// covers: W1 A1 A2 P4 (a designated thread gives up on the promise of an announcer, who has nobody to wake but a thread that
+/// waits for a condition)
+#[test]
+fn model_when_promise() {
+    explore_only(1, Policy::Returns, || {
+        let tokens = Tokens::new();
+        let waiter = spawn(&tokens, take_one);
+        tokens.let_wait(1);
+        tokens.raw().acquire();
+        tokens.raw().word().publish(Parked::None, Waking::Set);
+        // Back to plain releases.
+        tokens.raw().release();
+        tokens.raw().acquire();
+        assert!(tokens.raw().word().queue().is_quiet());
+        let others = [
+            spawn(&tokens, |tokens| tokens.raw().announce_and_leave()),
+            spawn(&tokens, |tokens| {
+                if tokens.raw().give_up_designated() {
+                    tokens.raw().release();
+                }
+            }),
+        ];
+        tokens.there.set(1);
+        tokens.raw().release();
+        waiter.join().unwrap();
+        join(others);
         tokens.check(1);
     });
 }
