@@ -1,5 +1,5 @@
 //! Evidence for what [`Semaphore`] promises, one operation at a time and with threads in known positions:
-//! counting, limits, order, deadlines, closing; and against a reference model for random operations.
+//! counting, limits, order, deadlines, closing. Random operations are in `semaphore_properties.rs`.
 
 mod support;
 
@@ -20,8 +20,7 @@ use parkade::{
 };
 use static_assertions::{assert_eq_size, assert_impl_all};
 use support::{
-    CENTURIES, Rng, SHORT, far_future, parked_on, past, seed, wait_for_parked, wait_until,
-    watched_test,
+    CENTURIES, SHORT, far_future, parked_on, past, wait_for_parked, wait_until, watched_test,
 };
 
 assert_eq_size!(Semaphore, usize);
@@ -422,132 +421,4 @@ fn permits_pass_from_thread_to_thread() {
         assert!(dropped.load(Relaxed));
     });
     wait_until(|| Arc::strong_count(&semaphore) == 1);
-}
-
-/// What the operations come to, in numbers.
-#[derive(Debug)]
-struct Reference {
-    available: usize,
-    closed: bool,
-}
-
-impl Reference {
-    fn try_acquire(&mut self, want: usize) -> Result<usize, TryAcquireError> {
-        if want > MAX {
-            Err(TryAcquireError::TooMany)
-        } else if self.closed {
-            Err(TryAcquireError::Closed)
-        } else {
-            self.available = self.available.checked_sub(want).ok_or(TryAcquireError::NoPermits)?;
-            Ok(want)
-        }
-    }
-
-    fn give(&mut self, permits: usize) {
-        self.available = self.available.saturating_add(permits).min(MAX);
-    }
-
-    fn add(&mut self, permits: usize) -> bool {
-        let fits = permits <= MAX - self.available;
-        self.available += if fits { permits } else { 0 };
-        fits
-    }
-}
-
-/// A number that is small, or near a limit.
-fn number(rng: &mut Rng) -> usize {
-    let small = rng.below(8) as usize;
-    match rng.below(12) {
-        0 => MAX - small,
-        1 => MAX + small,
-        2 => usize::MAX - small,
-        _ => small,
-    }
-}
-
-/// One operation on the semaphore, and the same on the reference.
-fn step<'a>(
-    semaphore: &'a Semaphore,
-    reference: &mut Reference,
-    held: &mut Vec<(SemaphorePermit<'a>, usize)>,
-    rng: &mut Rng,
-) {
-    let (operation, n) = (rng.below(64), number(rng));
-    let mut pick = |held: &mut Vec<_>| {
-        (!held.is_empty()).then(|| held.swap_remove(rng.below(held.len() as u64) as usize))
-    };
-    match operation {
-        0..20 => {
-            let tried = semaphore.try_acquire_many(n);
-            assert_eq!(
-                tried.as_ref().map(SemaphorePermit::num_permits).map_err(|e| *e),
-                reference.try_acquire(n)
-            );
-            held.extend(tried.map(|permit| (permit, n)));
-        }
-        20..26 => {
-            let tried = semaphore.try_acquire_many_until(n, past());
-            let expected = reference.try_acquire(n).map_err(|error| match error {
-                TryAcquireError::NoPermits => TimedAcquireError::TimedOut,
-                TryAcquireError::Closed => TimedAcquireError::Closed,
-                TryAcquireError::TooMany => TimedAcquireError::TooMany,
-            });
-            assert_eq!(tried.as_ref().map(SemaphorePermit::num_permits).map_err(|e| *e), expected);
-            held.extend(tried.map(|permit| (permit, n)));
-        }
-        26..38 => {
-            if let Some((permit, count)) = pick(held) {
-                reference.give(count);
-                drop(permit);
-            }
-        }
-        38..44 => assert_eq!(semaphore.add_permits(n).is_ok(), reference.add(n)),
-        44..48 => {
-            let forgotten = n.min(reference.available);
-            reference.available -= forgotten;
-            assert_eq!(semaphore.forget_permits(n), forgotten);
-        }
-        48..50 => drop(pick(held).map(|(permit, _)| permit.forget())),
-        50..56 => {
-            if let Some((mut permit, count)) = pick(held) {
-                let split = permit.split(n);
-                assert_eq!(split.is_some(), n <= count);
-                let kept = if split.is_some() { count - n } else { count };
-                held.extend(split.map(|split| (split, n)));
-                held.push((permit, kept));
-            }
-        }
-        56..63 if held.len() > 1 => {
-            let (mut permit, count) = pick(held).expect("there are two");
-            let (other, more) = pick(held).expect("there is another");
-            permit.merge(other);
-            held.push((permit, count.saturating_add(more)));
-        }
-        // Seldom, for most of it is over then.
-        _ if n == 7 => {
-            reference.closed = true;
-            semaphore.close();
-        }
-        _ => {}
-    }
-}
-
-#[test]
-fn random_operations_agree_with_a_reference() {
-    let seed = seed();
-    let mut rng = Rng::new(seed);
-    for round in 0..400 {
-        let initial = number(&mut rng).min(MAX);
-        let semaphore = Semaphore::with_policy(initial, POLICIES[round % 2]);
-        let mut reference = Reference { available: initial, closed: false };
-        let mut held = Vec::new();
-        for _ in 0..200 {
-            step(&semaphore, &mut reference, &mut held, &mut rng);
-            let now = (semaphore.available_permits(), semaphore.is_closed());
-            assert_eq!(now, (reference.available, reference.closed), "PARKADE_SEED={seed}");
-            for (permit, count) in &held {
-                assert_eq!(permit.num_permits(), *count, "PARKADE_SEED={seed}");
-            }
-        }
-    }
 }

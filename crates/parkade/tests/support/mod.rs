@@ -9,6 +9,8 @@
 
 #[cfg(target_os = "linux")]
 pub(crate) mod fork;
+#[cfg(feature = "keyed")]
+pub(crate) mod keyed;
 
 use std::{
     io::Write,
