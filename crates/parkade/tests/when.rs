@@ -168,7 +168,7 @@ fn the_first_whose_condition_is_true_comes_first() {
             parked(scope, &value, wait(name, 1));
         }
         value.lock().0 = 1;
-        wait_for_parked(&value, 1);
+        wait_until(|| value.lock().1.len() == 3);
         assert_eq!(value.lock().1, ["first", "second", "third"]);
         value.lock().0 = 2;
     });
