@@ -368,7 +368,8 @@ fn model_when_in_turns() {
     });
 }
 
-/// covers: W1 (threads without a state of their own wait for the same: one answer counts for both). Three threads: with two preemptions it takes a quarter of an hour and more.
+/// covers: W1 (threads without a state of their own wait for the same: one answer counts for both)
+/// Three threads: with two preemptions it takes a quarter of an hour and more.
 #[test]
 fn model_when_same_condition() {
     explore_only(1, Policy::Stays, || {
