@@ -243,8 +243,9 @@ impl RawMutex {
         left
     }
 
-    /// For a holder that is about to let go and sees `queue`: looks at conditions, unless a designated thread will. What is
-    /// stale of it does no harm: `CONDITIONS` is set by holders, and who was designated looked afterwards, if it gave up.
+    /// For a holder that is about to let go and has seen `queue`: looks at conditions, unless a designated thread will. The
+    /// snapshot may be stale. `CONDITIONS` is then set without need, never missing: only holders set it. And a designated
+    /// thread that has given up since is found missing by the release itself, which looks at the word again (R1, R2).
     #[inline]
     pub(super) fn look_at_conditions(&self, queue: Queue) -> Conditions {
         if !queue.has_conditions() {
