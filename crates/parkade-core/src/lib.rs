@@ -61,7 +61,7 @@ pub use tokens::{
     DEFAULT_PARK_TOKEN, DEFAULT_UNPARK_TOKEN, FilterOp, ParkResult, ParkToken, RequeueFilterOp,
     RequeueOp, UnparkResult, UnparkToken,
 };
-pub use unpark::{unpark_all, unpark_filter, unpark_one, unpark_one_if};
+pub use unpark::{unpark_all, unpark_filter, unpark_filter_if, unpark_one, unpark_one_if};
 
 /// How many times the process has forked since it was executed. A lock uses it to tell what it has
 /// written for threads of this process from what is left of its parent's.

@@ -48,6 +48,26 @@ pub unsafe fn unpark_one_if(
     unpark(key, |bucket| bucket.take(key, first(usize::from(validate()))), callback)
 }
 
+/// [`unpark_filter`], if `validate` still says so under the queue lock.
+///
+/// `validate` runs first, whether or not anybody is parked. If it returns `false` nobody is
+/// unparked; `callback` runs all the same.
+///
+/// # Safety
+/// As for [`unpark_one`]; `validate` and `filter` are bound by duty 2 too.
+pub unsafe fn unpark_filter_if(
+    key: usize,
+    validate: impl FnOnce() -> bool,
+    mut filter: impl FnMut(ParkToken) -> FilterOp,
+    callback: impl FnOnce(UnparkResult) -> UnparkToken,
+) -> UnparkResult {
+    let take = |bucket: &Locked| {
+        let valid = validate();
+        bucket.take(key, |token| if valid { filter(token) } else { FilterOp::Stop })
+    };
+    unpark(key, take, callback)
+}
+
 /// Unparks every waiter parked on `key`, giving `unpark_token` to each; returns how many.
 ///
 /// # Safety

@@ -58,6 +58,8 @@ mod crowd;
 #[cfg(not(loom))]
 mod face;
 mod fair_mutex;
+#[cfg(not(loom))]
+pub mod futures;
 #[cfg(feature = "keyed")]
 pub mod keyed;
 mod latch;
@@ -81,6 +83,7 @@ mod rwlock;
 mod semaphore;
 #[cfg(not(loom))]
 pub mod shared;
+mod task;
 #[cfg(test)]
 mod transition;
 #[cfg(not(loom))]

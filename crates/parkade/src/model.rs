@@ -4,7 +4,17 @@
 //! lost wake-up shows as loom's "deadlock"; a missing acquire or release as a data race on the
 //! protected cell; a node used after its owner left as a race with `Node::retire`.
 
-use loom::{cell::UnsafeCell, model::Builder, sync::Arc, thread};
+use core::{
+    future::Future,
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
+};
+use loom::{
+    cell::UnsafeCell,
+    model::Builder,
+    sync::{Arc, Notify},
+    thread,
+};
 use parkade_core::Moment;
 pub(crate) use parkade_core::policy::Model as Policy;
 
@@ -102,6 +112,46 @@ pub(crate) fn spawn<S: 'static>(
 
 pub(crate) fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// An executor for one task: its waker raises a signal, and whoever runs the task waits for that.
+pub(crate) struct Executor(Notify);
+
+impl std::task::Wake for Executor {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+impl Executor {
+    pub(crate) fn new() -> std::sync::Arc<Executor> {
+        std::sync::Arc::new(Executor(Notify::new()))
+    }
+
+    pub(crate) fn poll<F: Future>(
+        self: &std::sync::Arc<Self>,
+        future: Pin<&mut F>,
+    ) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(&Waker::from(self.clone())))
+    }
+
+    /// Polls until it is ready, whenever it was woken.
+    pub(crate) fn run<F: Future>(
+        self: &std::sync::Arc<Self>,
+        mut future: Pin<&mut F>,
+    ) -> F::Output {
+        loop {
+            match self.poll(future.as_mut()) {
+                Poll::Ready(output) => return output,
+                Poll::Pending => self.0.wait(),
+            }
+        }
+    }
+}
+
+/// Runs a future as a task of its own.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    Executor::new().run(pin!(future))
 }
 
 impl Lock for crate::RawMutex {

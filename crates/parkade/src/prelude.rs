@@ -1,6 +1,7 @@
 //! What locks can do beyond `lock_api`: `use parkade::prelude::*;`.
 
 pub use crate::{
-    mutex::{LockWhen, WaitUntil},
+    mutex::{LockWhen, WaitUntil, future::face::LockAsync},
     rwlock::ReadRecursive,
+    task::send::Sendable,
 };

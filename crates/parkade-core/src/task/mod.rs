@@ -211,6 +211,16 @@ impl TaskWaiter {
         self.node.is_parked()
     }
 
+    /// When the last wait began that it has begun; for who parks again and keeps its turn
+    /// ([`ParkRequest::since`]).
+    ///
+    /// # Safety
+    /// As for [`is_parked`](TaskWaiter::is_parked).
+    #[must_use]
+    pub unsafe fn since(&self) -> Moment {
+        self.node.since()
+    }
+
     /// Parks the task as `request` says, or looks whether it was unparked.
     ///
     /// If it is not parked yet:

@@ -1,6 +1,7 @@
 //! Mutual exclusion: [`Mutex`] and its guards.
 
 mod edges;
+pub(crate) mod future;
 mod raw;
 mod state;
 mod when;

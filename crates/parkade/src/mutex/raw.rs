@@ -25,6 +25,8 @@
 //! * times out while designated: [`RawMutex::leave`] passes the wake on if the lock is free, and
 //!   takes the lock if it was reserved meanwhile;
 //! * any of these with threads that wait for a condition: see the exits in `when/mod.rs`;
+//! * is a task: see `task/mod.rs`. Nobody is designated when a task is woken, so each release that finds others queued
+//!   wakes the next; one that has been dropped or forgotten keeps nobody waiting;
 //! * was moved here from a condition variable: nobody wakes it but those who wake the first in line; it has no
 //!   deadline here, so it leaves only by being taken off;
 //! * is made designated on being moved: as any designated thread. It has no deadline, so it acquires;
@@ -37,6 +39,7 @@ use super::state::{Locked, Queue, Role, Waking, Word};
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Reception},
+    task::first_in_line,
 };
 use core::time::Duration;
 use parkade_core::{
@@ -343,7 +346,7 @@ impl RawMutex {
     }
 
     /// Announces that somebody will queue, so that releases look (S2).
-    fn announce(&self) -> Announcement {
+    pub(super) fn announce(&self) -> Announcement {
         if self.word.queue().fenced() {
             return Announcement::Binding;
         }
@@ -459,6 +462,7 @@ impl RawMutex {
         }
     }
 
+    /// Nothing is reserved for a task: if it is the first, the lock is free for it, or reserved for the thread behind it.
     pub(super) fn reserve_for_first(&self, conditions: Conditions) {
         // Stable while we hold both the lock and the bucket lock: the designated thread clears
         // WAKING only when it acquires, or under the bucket lock.
@@ -482,7 +486,9 @@ impl RawMutex {
             DESIGNATED
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
-        unsafe { parkade_core::unpark_one_if(self.key(), || !awake(), callback) };
+        unsafe {
+            parkade_core::unpark_filter_if(self.key(), || !awake(), first_in_line(), callback)
+        };
         if freed {
             self.see_to_conditions(Woken::Nobody, conditions);
         }
@@ -504,16 +510,19 @@ impl RawMutex {
             && self.word.is_locked()
     }
 
-    /// Under the bucket lock: asks `validate`, then makes the head of the queue designated.
-    fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) -> Woken {
+    /// Under the bucket lock: asks `validate`, then wakes the first in line, and makes the first thread of those it has
+    /// woken designated.
+    pub(super) fn wake_one_if(&self, validate: impl FnOnce(&Word) -> bool) -> Woken {
         let callback = |result: UnparkResult| {
             let waking = if result.unparked_threads == 1 { Waking::Set } else { Waking::Keep };
             self.word.publish(result.have_more_threads.into(), waking);
             DESIGNATED
         };
+        let validate = || validate(&self.word);
         // SAFETY: the key is our own address; the callbacks only touch the word.
-        let result =
-            unsafe { parkade_core::unpark_one_if(self.key(), || validate(&self.word), callback) };
+        let result = unsafe {
+            parkade_core::unpark_filter_if(self.key(), validate, first_in_line(), callback)
+        };
         if result.unparked_threads == 1 { Woken::First } else { Woken::Nobody }
     }
 }
@@ -586,7 +595,7 @@ impl Lock for RawMutex {
 
 /// Whether releases are bound to see what an announcer queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Announcement {
+pub(super) enum Announcement {
     /// A heavy fence has been executed, or its executor has promised to look.
     Binding,
     /// There are no such fences; the waiter has to look for itself.

@@ -1,0 +1,82 @@
+//! Tasks that wait for a [`Mutex`](super::Mutex): what a mutex is to `task/`.
+
+#[cfg(not(loom))]
+pub(crate) mod face;
+
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, loom))]
+mod mutants;
+
+use super::{
+    raw::{Announcement, RawMutex, may_wake},
+    state::{Role, Waking},
+};
+use crate::{
+    requeue::Conditions,
+    task::{Bound, Queue, Standing, TASK},
+};
+use parkade_core::{Departure, Moment, ParkRequest, ParkToken, UnparkToken, policy::Wait};
+
+impl Queue for RawMutex {
+    type Want = ();
+    type Got = ();
+
+    #[inline]
+    fn try_take(&self, (): (), standing: Standing) -> Option<()> {
+        match standing {
+            Standing::Newcomer if self.word().try_acquire() => Some(()),
+            Standing::Newcomer | Standing::Woken => self.poll_for_task(),
+            Standing::Queued => self.look_for_task(),
+        }
+    }
+
+    fn announce(&self) -> Bound {
+        match RawMutex::announce(self) {
+            Announcement::Binding => Bound::Yes,
+            Announcement::Unfenced => Bound::No,
+        }
+    }
+
+    fn request(&self, (): ()) -> ParkRequest {
+        ParkRequest::new(self.key()).token(ParkToken(TASK))
+    }
+
+    fn prepare(&self, (): (), _: Standing) -> bool {
+        self.word().try_prepare_park(Role::Newcomer)
+    }
+
+    fn left(&self, (): (), departure: Departure) {
+        self.word().publish(departure.have_more_threads.into(), Waking::Keep);
+    }
+
+    fn pass_on(&self, (): (), _: UnparkToken) {
+        let woken = self.wake_one_if(|word| word.is_free_after_look() && may_wake(word));
+        self.see_to_conditions(woken, Conditions::NotLookedAt);
+    }
+}
+
+impl RawMutex {
+    fn look_for_task(&self) -> Option<()> {
+        if !self.word().try_acquire_as(Role::Newcomer) {
+            return None;
+        }
+        self.make_binding();
+        Some(())
+    }
+
+    /// Polls as a thread does, but does not yield its processor, which other tasks want.
+    #[cold]
+    fn poll_for_task(&self) -> Option<()> {
+        let mut wait = Wait::begin(self.key(), Some(Moment::NEVER));
+        loop {
+            if self.look_for_task().is_some() {
+                wait.acquired();
+                return Some(());
+            }
+            if !wait.poll_again() {
+                return None;
+            }
+        }
+    }
+}

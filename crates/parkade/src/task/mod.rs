@@ -1,0 +1,347 @@
+//! Tasks that wait: what the futures of all locks have in common.
+//!
+//! # Theory
+//!
+//! A future *tries* as a thread does, *queues* with the node it contains ([`TaskWaiter`]), in the queue in which threads
+//! stand, and is *woken* by the same releases. What differs is that nobody knows whether a task that was woken will be
+//! polled, and when: its future may sit in a branch of a `select!` or in a collection that nobody polls, for ever. So no
+//! lock ever relies on a task (RFD 609 of Oxide calls what comes of that a futurelock):
+//!
+//! 1. Nothing is handed to a task. It is woken when there is something to be had, and has it once it is polled and
+//!    has taken it. Until then anybody may.
+//! 2. A task that loses parks again, at the front.
+//! 3. Who wakes the first in line and finds a task there wakes the first thread behind it too ([`first_in_line`]): that one
+//!    will come, as on any release.
+//! 4. Whatever a task was polled for: while it is queued it looks. What is free it takes, in or out of its turn, as anybody
+//!    may who comes by.
+//! 5. Tasks that sleep behind one that does not come are nudged by the table's lookout, so that they look.
+//!
+//! # Who wakes the next, by exit
+//!
+//! * it takes what it wants: its own release;
+//! * it parks again: under the bucket lock it sees what keeps it out, whose release will see it;
+//! * dropped in the queue: it held no wake. [`Queue::left`], then [`Queue::after_leaving`];
+//! * dropped with a wake that no poll has seen, or unwinding with one (a waker that cannot be cloned): [`Queue::pass_on`];
+//! * takes in passing what it has been woken for, too: the same;
+//! * its announcement cannot be made binding (there is no fence): it polls, and passes on the wake it may have;
+//! * forgotten: it is queued for ever, and woken in its turn, in vain; see 3 to 5;
+//! * forked: a child's future queues anew with its next poll; dropped, it leaves.
+
+#[cfg(not(loom))]
+pub(crate) mod send;
+
+use core::{
+    cell::Cell,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+use parkade_core::{
+    Cancelled, DEFAULT_UNPARK_TOKEN, Departure, FilterOp, ParkRequest, ParkResult, ParkToken,
+    Place, TaskWaiter, UnparkToken,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+/// The bit of a [`ParkToken`] that says "a task". Pointers to tickets have it to spare; numbers are shifted.
+pub(crate) const TASK: usize = 1;
+
+/// Whether who shows `token` is a task.
+pub(crate) fn is_task(token: ParkToken) -> bool {
+    token.0 & TASK != 0
+}
+
+/// How far behind a task a release looks for a thread. A queue of tasks alone pays for it at each release.
+/// guess: eight lines of cache.
+const REACH: u32 = 8;
+
+/// A filter that unparks the first in line, and if that is a task the first thread behind it as well.
+///
+/// A thread that has more than [`REACH`] tasks before it is not found, and waits until one of them comes or leaves.
+pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
+    let mut first = true;
+    let mut left = REACH;
+    move |token| {
+        if core::mem::take(&mut first) {
+            if !is_task(token) {
+                left = 0;
+            }
+            FilterOp::Unpark
+        } else if left == 0 {
+            FilterOp::Stop
+        } else if is_task(token) {
+            left -= 1;
+            FilterOp::Skip
+        } else {
+            left = 0;
+            FilterOp::Unpark
+        }
+    }
+}
+
+/// How a task comes to try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It has not been queued yet.
+    Newcomer,
+    /// It is queued, and was polled without having been woken by a release.
+    Queued,
+    /// It was taken off the queue.
+    Woken,
+}
+
+/// Whether releases are bound to see a task that queues now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    Yes,
+    /// It has to look for itself.
+    No,
+}
+
+/// What tasks can queue for.
+pub(crate) trait Queue {
+    /// What a task wants: how to hold a lock, how much of a semaphore.
+    type Want: Copy;
+    /// What it is told once it has it.
+    type Got;
+
+    /// Takes it, if it can be had. A task that is not queued may poll for a while.
+    fn try_take(&self, want: Self::Want, standing: Standing) -> Option<Self::Got>;
+
+    /// Before a task queues; under no bucket lock.
+    fn announce(&self) -> Bound {
+        Bound::Yes
+    }
+
+    /// The key, and the token with its [`TASK`] bit.
+    fn request(&self, want: Self::Want) -> ParkRequest;
+
+    /// Under the bucket lock: makes the word ready for a task that queues, unless what it wants can be had now.
+    fn prepare(&self, want: Self::Want, standing: Standing) -> bool;
+
+    /// A task was taken off the queue: whether it has what it wants with that (it was told so by who keeps nothing
+    /// from others with it: "closed", "it is done").
+    fn woken(&self, want: Self::Want, token: UnparkToken) -> Option<Self::Got> {
+        let _ = (want, token);
+        None
+    }
+
+    /// Under the bucket lock: a task has left the queue that nobody had woken.
+    fn left(&self, want: Self::Want, departure: Departure);
+
+    /// After `left`, with no bucket lock.
+    fn after_leaving(&self, want: Self::Want) {
+        let _ = want;
+    }
+
+    /// A task has been woken, and does not need it.
+    fn pass_on(&self, want: Self::Want, token: UnparkToken);
+}
+
+/// What a future holds of what it waits for, and how it gives that back to its caller.
+pub(crate) trait Handle {
+    type Queue: Queue;
+    type Output;
+
+    fn queue(&self) -> &Self::Queue;
+
+    fn want(&self) -> <Self::Queue as Queue>::Want;
+
+    /// It has it.
+    fn finish(self, got: <Self::Queue as Queue>::Got) -> Self::Output;
+}
+
+/// A future that waits in a [`Queue`].
+///
+/// Pinned from the first poll on. Others reach the waiter by pointer while its owner has a `Pin<&mut Self>`; so it is used
+/// through a shared reference only (`TaskWaiter` says why that is enough), projected from the pinned one in one place.
+pub(crate) struct Waiting<H: Handle> {
+    /// Until it is ready.
+    handle: Option<H>,
+    waiter: TaskWaiter,
+}
+
+impl<H: Handle> Waiting<H> {
+    pub(crate) fn new(handle: H) -> Waiting<H> {
+        Waiting { handle: Some(handle), waiter: TaskWaiter::new() }
+    }
+
+    /// Whether it has been ready.
+    pub(crate) fn is_over(&self) -> bool {
+        self.handle.is_none()
+    }
+
+    fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&TaskWaiter>) {
+        // SAFETY: the waiter is not moved: it is only lent below, pinned as we are. The handle is not pinned.
+        let this = unsafe { self.get_unchecked_mut() };
+        // SAFETY: as above; it stays in its place until we are dropped, and `drop` takes it out of its queue.
+        (&mut this.handle, unsafe { Pin::new_unchecked(&this.waiter) })
+    }
+}
+
+impl<H: Handle> Future for Waiting<H> {
+    type Output = H::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<H::Output> {
+        let (place, waiter) = self.project();
+        let handle = place.as_ref().expect("a future was polled after it was ready");
+        let poll = poll_queue(handle.queue(), handle.want(), waiter, cx);
+        poll.map(|got| place.take().expect("still there").finish(got))
+    }
+}
+
+impl<H: Handle> Drop for Waiting<H> {
+    fn drop(&mut self) {
+        if let Some(handle) = &self.handle {
+            // SAFETY: if it was ever polled it was pinned; it is not moved here.
+            let waiter = unsafe { Pin::new_unchecked(&self.waiter) };
+            leave(handle.queue(), handle.want(), waiter);
+        }
+    }
+}
+
+/// A wake that a task has received and neither used nor passed on yet.
+struct Wake<'a, Q: Queue> {
+    queue: &'a Q,
+    want: Q::Want,
+    token: Option<UnparkToken>,
+}
+
+impl<Q: Queue> Wake<'_, Q> {
+    fn standing(&self) -> Standing {
+        if self.token.is_some() { Standing::Woken } else { Standing::Newcomer }
+    }
+}
+
+impl<Q: Queue> Drop for Wake<'_, Q> {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            self.queue.pass_on(self.want, token);
+        }
+    }
+}
+
+fn poll_queue<Q: Queue>(
+    queue: &Q,
+    want: Q::Want,
+    waiter: Pin<&TaskWaiter>,
+    cx: &mut Context<'_>,
+) -> Poll<Q::Got> {
+    let mut wake = Wake { queue, want, token: None };
+    // SAFETY: whoever polls a future has it exclusively, and no callback of ours comes back to it.
+    let mut queued = unsafe { waiter.is_parked() };
+    loop {
+        let standing = wake.standing();
+        if !queued {
+            if let Some(got) = queue.try_take(want, standing) {
+                wake.token = None;
+                return Poll::Ready(got);
+            }
+            if queue.announce() == Bound::No {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        let mut request = queue.request(want);
+        if standing == Standing::Woken {
+            // SAFETY: as above.
+            request = request.place(Place::Front).since(unsafe { waiter.since() });
+        }
+        // SAFETY: (1) the key is the queue's own address. (2) `prepare` touches its word alone, (3) the other does
+        // nothing. (4) Who polls has the future exclusively. (5) Futures are not polled in signal handlers.
+        let poll =
+            unsafe { waiter.poll_park(cx, request, || queue.prepare(want, standing), || {}) };
+        match poll {
+            Poll::Pending if queued => {
+                let Some(got) = queue.try_take(want, Standing::Queued) else {
+                    return Poll::Pending;
+                };
+                leave(queue, want, waiter);
+                return Poll::Ready(got);
+            }
+            Poll::Pending => {
+                // What keeps it out will see to it.
+                wake.token = None;
+                return Poll::Pending;
+            }
+            Poll::Ready(ParkResult::Unparked(token)) => {
+                wake.token = Some(token);
+                if let Some(got) = queue.woken(want, token) {
+                    wake.token = None;
+                    return Poll::Ready(got);
+                }
+            }
+            Poll::Ready(_) => {}
+        }
+        queued = false;
+    }
+}
+
+/// Ends the wait of a task that has what it wants, or wants it no more.
+fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>) {
+    let left = Cell::new(false);
+    let depart = |departure| {
+        queue.left(want, departure);
+        left.set(true);
+    };
+    // SAFETY: (2) `left` touches the word alone; (4) a future that is dropped or polled is had exclusively; (5) as above.
+    let cancel = || unsafe { waiter.cancel(depart) };
+    // A waker that panics when it is dropped does so when the wait is over.
+    let found = catch_unwind(AssertUnwindSafe(cancel));
+    match found {
+        Ok(Cancelled::Unparked(token)) => queue.pass_on(want, token),
+        Ok(Cancelled::Left) => queue.after_leaving(want),
+        Ok(Cancelled::NotParked) => {}
+        Err(_) if left.get() => queue.after_leaving(want),
+        Err(_) => queue.pass_on(want, DEFAULT_UNPARK_TOKEN),
+    }
+    if let Err(panic) = found {
+        resume_unwind(panic);
+    }
+}
+
+/// Declares a public future around a [`Waiting`] with the handle that is given.
+#[cfg(not(loom))]
+macro_rules! future {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]($handle:ty) -> $output:ty;
+    ) => {
+        $(#[$doc])*
+        #[must_use = "futures do nothing unless they are polled"]
+        pub struct $name<$($parameters)*>($crate::task::Waiting<$handle>);
+
+        impl<$($parameters)*> $name<$($arguments)*> {
+            pub(crate) fn new(handle: $handle) -> Self {
+                $name($crate::task::Waiting::new(handle))
+            }
+
+            /// Whether it has been ready: to poll it again would panic.
+            #[must_use]
+            pub fn is_terminated(&self) -> bool {
+                self.0.is_over()
+            }
+        }
+
+        impl<$($parameters)*> ::core::future::Future for $name<$($arguments)*> {
+            type Output = $output;
+
+            #[inline]
+            fn poll(
+                self: ::core::pin::Pin<&mut Self>,
+                cx: &mut ::core::task::Context<'_>,
+            ) -> ::core::task::Poll<$output> {
+                // SAFETY: the only field, which is pinned as we are.
+                unsafe { self.map_unchecked_mut(|this| &mut this.0) }.poll(cx)
+            }
+        }
+
+        impl<$($parameters)*> ::core::fmt::Debug for $name<$($arguments)*> {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+#[cfg(not(loom))]
+pub(crate) use future;
