@@ -35,7 +35,7 @@
 //!   belong to threads that do not exist, so a child trusts neither ([`forked`]): it wakes whenever somebody is
 //!   parked, at the price of an extra wake now and then. A stale reservation is taken by anybody.
 
-use super::state::{Locked, Queue, Role, Waking, Word};
+use super::state::{Queue, Role, Waking, Word};
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Reception},
@@ -364,7 +364,7 @@ impl RawMutex {
     fn keep_promise(&self) {
         let woken = self.wake_one_if(|word| {
             word.fenced();
-            matches!(word.locked(), Locked::Free | Locked::Stale(_)) && may_wake(word)
+            word.is_free() && may_wake(word)
         });
         self.see_to_conditions(woken, Conditions::NotLookedAt);
     }

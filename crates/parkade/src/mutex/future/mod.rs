@@ -50,8 +50,10 @@ impl Queue for RawMutex {
         self.word().publish(departure.have_more_threads.into(), Waking::Keep);
     }
 
+    /// Nobody was designated with the task, so as long as somebody is queued `NEEDS_WAKE` is set, unless there is a designated
+    /// thread since: if the lock is held its release will look. And no release before the one that has woken the task can be news.
     fn pass_on(&self, (): (), _: UnparkToken) {
-        let woken = self.wake_one_if(|word| word.is_free_after_look() && may_wake(word));
+        let woken = self.wake_one_if(|word| word.is_free() && may_wake(word));
         self.see_to_conditions(woken, Conditions::NotLookedAt);
     }
 }
