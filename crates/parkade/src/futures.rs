@@ -5,6 +5,9 @@
 //! any time is safe and loses nothing.
 
 pub use crate::{
-    mutex::future::face::{Lock, LockOwned, OwnedMutexGuard},
+    mutex::{
+        future::face::{Lock, LockOwned, OwnedMutexGuard},
+        when::future::face::LockWhen,
+    },
     task::send::SendGuard,
 };
