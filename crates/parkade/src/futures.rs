@@ -9,5 +9,9 @@ pub use crate::{
         future::face::{Lock, LockOwned, OwnedMutexGuard},
         when::future::face::LockWhen,
     },
+    rwlock::future::face::{
+        OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadOwned, UpgradableRead, Upgrade,
+        Write, WriteOwned,
+    },
     task::send::SendGuard,
 };

@@ -6,6 +6,9 @@ pub use crate::{
         future::face::LockAsync,
         when::future::face::{LockWhenAsync, WaitUntilAsync},
     },
-    rwlock::ReadRecursive,
+    rwlock::{
+        ReadRecursive,
+        future::face::{RwLockAsync, UpgradeAsync},
+    },
     task::send::Sendable,
 };

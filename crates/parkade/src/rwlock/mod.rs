@@ -3,6 +3,7 @@
 mod bias;
 mod drain;
 mod edges;
+pub(crate) mod future;
 mod held;
 mod ops;
 mod period;

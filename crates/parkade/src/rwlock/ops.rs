@@ -13,13 +13,17 @@ pub(crate) struct Reading(Option<&'static Slot>);
 
 impl Reading {
     pub(super) const COUNTED: Reading = Reading(None);
+
+    pub(super) fn in_slot(slot: &'static Slot) -> Reading {
+        Reading(Some(slot))
+    }
 }
 
 impl Core {
     #[inline(always)]
-    fn try_read_at_once(&self) -> Option<Reading> {
+    pub(super) fn try_read_at_once(&self) -> Option<Reading> {
         if let Some(slot) = self.try_read_in_slot() {
-            return Some(Reading(Some(slot)));
+            return Some(Reading::in_slot(slot));
         }
         if !self.word.try_read_at_once() {
             return None;

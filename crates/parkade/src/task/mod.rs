@@ -55,28 +55,43 @@ pub(crate) fn is_task(token: ParkToken) -> bool {
 /// guess: eight lines of cache.
 const REACH: u32 = 8;
 
-/// A filter that unparks the first in line, and if that is a task the first thread behind it as well.
+/// Picks the first in line, and if that is a task the first thread behind it as well.
 ///
 /// A thread that has more than [`REACH`] tasks before it is not found, and waits until one of them comes or leaves.
-pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
-    let mut first = true;
-    let mut left = REACH;
-    move |token| {
-        if core::mem::take(&mut first) {
-            if !is_task(token) {
-                left = 0;
-            }
-            FilterOp::Unpark
-        } else if left == 0 {
-            FilterOp::Stop
-        } else if is_task(token) {
-            left -= 1;
-            FilterOp::Skip
-        } else {
-            left = 0;
-            FilterOp::Unpark
-        }
+pub(crate) struct FirstInLine {
+    picked: Line,
+}
+
+#[derive(Clone, Copy)]
+enum Line {
+    Nobody,
+    /// A task; so many more may stand before the thread.
+    Task(u32),
+    Thread,
+}
+
+impl FirstInLine {
+    pub(crate) fn new() -> FirstInLine {
+        FirstInLine { picked: Line::Nobody }
     }
+
+    /// What becomes of the next.
+    pub(crate) fn pick(&mut self, token: ParkToken) -> FilterOp {
+        let (op, picked) = match (self.picked, is_task(token)) {
+            (Line::Thread, _) | (Line::Task(0), true) => (FilterOp::Stop, self.picked),
+            (Line::Nobody, true) => (FilterOp::Unpark, Line::Task(REACH)),
+            (Line::Task(more), true) => (FilterOp::Skip, Line::Task(more - 1)),
+            (Line::Nobody | Line::Task(_), false) => (FilterOp::Unpark, Line::Thread),
+        };
+        self.picked = picked;
+        op
+    }
+}
+
+/// [`FirstInLine`], as a filter.
+pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
+    let mut line = FirstInLine::new();
+    move |token| line.pick(token)
 }
 
 /// How a task comes to try.

@@ -8,7 +8,8 @@ use core::{
 /// Makes of a guard one that may be sent to another thread, and held across an `await` of a task that moves between
 /// threads: `use parkade::prelude::*;`.
 ///
-/// For guards of locks that do not know who holds them. What a guard protects has to be `Send`.
+/// For guards of locks that do not know who holds them: of [`Mutex`](crate::Mutex), if what it protects is `Send`, and of
+/// [`RwLock`](crate::RwLock), if it is `Sync` as well.
 ///
 /// ```
 /// use parkade::{Mutex, prelude::*};
@@ -38,6 +39,7 @@ use core::{
 /// ```
 pub trait Sendable: sealed::Sendable + Sized {
     /// The guard, in a cover that may be sent.
+    #[inline]
     fn sendable(self) -> SendGuard<Self> {
         SendGuard(self)
     }
@@ -45,16 +47,16 @@ pub trait Sendable: sealed::Sendable + Sized {
 
 mod sealed {
     /// # Safety
-    /// The guard's lock may be released on another thread than it was taken on, and the guard has nothing else that belongs to
-    /// a thread.
+    /// The guard's lock may be released on another thread than it was taken on, what it protects may be used there in every way in
+    /// which a guard lets it be used, and the guard has nothing else that belongs to a thread.
     pub unsafe trait Sendable {}
 }
 
 /// A guard that may be sent to another thread: made by [`Sendable::sendable`].
 pub struct SendGuard<G>(G);
 
-// SAFETY: by the sealed trait nothing but what is protected matters, and that may be sent.
-unsafe impl<G: Sendable + Deref<Target: Send>> Send for SendGuard<G> {}
+// SAFETY: what the sealed trait promises.
+unsafe impl<G: Sendable> Send for SendGuard<G> {}
 
 impl<G> SendGuard<G> {
     /// The guard as it was.
@@ -91,9 +93,19 @@ impl<G: fmt::Display> fmt::Display for SendGuard<G> {
     }
 }
 
-// SAFETY: a mutex does not know its thread, and the guard is a reference to it.
-unsafe impl<T: ?Sized> sealed::Sendable for crate::MutexGuard<'_, T> {}
-impl<T: ?Sized> Sendable for crate::MutexGuard<'_, T> {}
-// SAFETY: as above.
-unsafe impl<T: ?Sized> sealed::Sendable for crate::MappedMutexGuard<'_, T> {}
-impl<T: ?Sized> Sendable for crate::MappedMutexGuard<'_, T> {}
+macro_rules! sendable {
+    ($($guard:ident: $($bound:ident)+, $reason:literal;)+) => {$(
+        #[doc = $reason]
+        // SAFETY: the reason that is given.
+        unsafe impl<T: ?Sized $(+ $bound)+> sealed::Sendable for crate::$guard<'_, T> {}
+        impl<T: ?Sized $(+ $bound)+> Sendable for crate::$guard<'_, T> {}
+    )+};
+}
+
+sendable! {
+    MutexGuard: Send, "a mutex does not know its thread";
+    MappedMutexGuard: Send, "a mutex does not know its thread";
+    RwLockWriteGuard: Send Sync, "a lock that is written does not know its thread; it may be downgraded elsewhere";
+    RwLockUpgradableReadGuard: Send Sync, "nor one that is read upgradably: it has no slot";
+    RwLockReadGuard: Send Sync, "a slot may be freed on any thread";
+}
