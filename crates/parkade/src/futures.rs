@@ -4,6 +4,8 @@
 //! it has been ready a future must not be polled again; it panics then, and says so before by `is_terminated`. Dropping one at
 //! any time is safe and loses nothing.
 
+#[cfg(feature = "keyed")]
+pub use crate::keyed::mutex::{LockKey, LockKeyOwned, LockKeys};
 pub use crate::{
     mutex::{
         future::face::{Lock, LockOwned, OwnedMutexGuard},

@@ -179,6 +179,12 @@ impl<H: Handle> Waiting<H> {
         self.handle.is_none()
     }
 
+    /// For who waits for one thing after the other: takes it and puts another in its place, unless it is queued.
+    #[cfg_attr(not(feature = "keyed"), expect(dead_code, reason = "nobody does"))]
+    pub(crate) fn handle(self: Pin<&mut Self>) -> &mut Option<H> {
+        self.project().0
+    }
+
     #[inline(always)]
     fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&TaskWaiter>) {
         // SAFETY: the waiter is not moved: it is only lent below, pinned as we are. The handle is not pinned.
@@ -359,21 +365,32 @@ pub(crate) unsafe fn cancel(
     }
 }
 
-/// Declares a public future around a [`Waiting`] with the handle that is given.
+/// Declares a public future around a [`Waiting`], or something like it that is named, with the handle that is given.
 #[cfg(not(loom))]
 macro_rules! future {
     (
         $(#[$doc:meta])*
         pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]($handle:ty) -> $output:ty;
     ) => {
+        $crate::task::future! {
+            $(#[$doc])*
+            pub struct $name[$($parameters)*][$($arguments)*]
+                ($handle) in ($crate::task::Waiting<$handle>) -> $output;
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]
+            ($handle:ty) in ($waiting:ty) -> $output:ty;
+    ) => {
         $(#[$doc])*
         #[must_use = "futures do nothing unless they are polled"]
-        pub struct $name<$($parameters)*>($crate::task::Waiting<$handle>);
+        pub struct $name<$($parameters)*>($waiting);
 
         impl<$($parameters)*> $name<$($arguments)*> {
             #[inline(always)]
             pub(crate) fn new(handle: $handle) -> Self {
-                $name($crate::task::Waiting::new(handle))
+                $name(<$waiting>::new(handle))
             }
 
             /// Whether it has been ready: to poll it again would panic.

@@ -4,7 +4,10 @@ use super::{
     LockMap, LockMapEntry, LockMapGuard, OwnedLockMapEntry, OwnedLockMapGuard,
     store::{Growth, Store, ValueNode},
 };
-use crate::{GuardMarker, keyed::lock::Fairness};
+use crate::{
+    GuardMarker,
+    keyed::lock::{Alone, Fairness},
+};
 use core::{
     fmt,
     marker::PhantomData,
@@ -256,6 +259,12 @@ impl<K, V, M: MapRef<K, V>> Entry<K, V, M> {
         self
     }
 
+    /// It may come to be dropped on another thread.
+    pub(crate) fn unbind(&self) {
+        // SAFETY: 1: the guard has a share.
+        unsafe { self.node.get() }.unbind(Alone);
+    }
+
     /// Unlocks, and who waits longest for the key has it next.
     pub fn unlock_fair(self) {
         let guard = ManuallyDrop::new(self);
@@ -296,6 +305,11 @@ impl<K, V, M: MapRef<K, V>> ValueGuard<K, V, M> {
     /// The key, still locked, whose value may be taken or replaced.
     pub fn into_entry(guard: Self) -> Entry<K, V, M> {
         guard.entry
+    }
+
+    /// It may come to be dropped on another thread.
+    pub(crate) fn unbind(&self) {
+        self.entry.unbind();
     }
 
     /// Unlocks, and who waits longest for the key has it next.
@@ -375,6 +389,11 @@ impl<'a, K, V> LockMapManyGuard<'a, K, V> {
     {
         let index = self.index(key)?;
         Some(&mut self.entries[index])
+    }
+
+    /// It may come to be dropped on another thread.
+    pub(crate) fn unbind(&self) {
+        self.entries.iter().for_each(Entry::unbind);
     }
 
     fn index<Q>(&self, key: &Q) -> Option<usize>
