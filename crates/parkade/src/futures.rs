@@ -5,7 +5,10 @@
 //! any time is safe and loses nothing.
 
 #[cfg(feature = "keyed")]
-pub use crate::keyed::mutex::{LockKey, LockKeyOwned, LockKeys};
+pub use crate::keyed::{
+    lockmap::tasks::{GetEntry, GetEntryOwned, LockEntries, LockEntry, LockEntryOwned},
+    mutex::{LockKey, LockKeyOwned, LockKeys},
+};
 pub use crate::{
     mutex::{
         future::face::{Lock, LockOwned, OwnedMutexGuard},

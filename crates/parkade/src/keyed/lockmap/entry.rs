@@ -109,7 +109,7 @@ pub struct ValueGuard<K, V, M: MapRef<K, V>> {
 impl<'a, K, V> LockMapEntry<'a, K, V> {
     #[inline(always)]
     pub(super) fn new(store: &'a Store<K, V>, node: ValueNode<K, V>) -> Self {
-        Entry { map: store, node, growth: Growth::Same, marker: PhantomData }
+        Entry::of(store, node)
     }
 
     /// The same hold, with a share in the map.
@@ -127,6 +127,12 @@ impl<K, V> LockMapGuard<'_, K, V> {
 }
 
 impl<K, V, M: MapRef<K, V>> Entry<K, V, M> {
+    /// The caller holds the key, which is the guard's from now on.
+    #[inline(always)]
+    pub(super) fn of(map: M, node: ValueNode<K, V>) -> Self {
+        Entry { map, node, growth: Growth::Same, marker: PhantomData }
+    }
+
     /// The key that is locked.
     #[must_use]
     pub fn key(&self) -> &K {
