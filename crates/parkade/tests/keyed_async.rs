@@ -11,21 +11,28 @@ use parkade::{
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
 use std::{
     cell::Cell,
-    future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::{Pin, pin},
+    pin::pin,
     rc::Rc,
-    sync::Arc,
-    task::{Context, Poll, Wake, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::Poll,
     thread,
+    time::Instant,
 };
 use support::{
+    Rng, Watchdog,
     keyed::{Place, Same, Told, Touchy, wait_for_sleepers},
-    tasks::{Task, block_on},
+    seed, stress_time,
+    tasks::{Task, Waits, block_on, poll_a_little, poll_explosively},
     watched_test,
 };
 
 type Users = KeyedMutex<u64>;
+
+const CROWD: u64 = 100_000;
 
 assert_impl_all!(LockKey<'static, u64>: Send, Sync);
 assert_not_impl_any!(LockKey<'static, u64>: Unpin);
@@ -52,36 +59,6 @@ const_assert!(size_of::<LockKey<'static, [u64; 9]>>() == 128);
 const_assert!(size_of::<LockKeyOwned<[u64; 9], Same>>() == 128);
 #[cfg(target_pointer_width = "64")]
 const_assert!(size_of::<LockKeys<'static, [u64; 9]>>() <= 128);
-
-/// A future that is polled by a task of its own.
-struct Waits<F: Future> {
-    task: Arc<Task>,
-    future: Pin<Box<F>>,
-}
-
-impl<F: Future> Waits<F> {
-    fn new(future: F) -> Waits<F> {
-        Waits { task: Task::new(), future: Box::pin(future) }
-    }
-
-    /// Polled once, in vain.
-    fn queued(future: F) -> Waits<F> {
-        let mut waits = Waits::new(future);
-        assert!(waits.poll().is_none());
-        waits
-    }
-
-    fn poll(&mut self) -> Option<F::Output> {
-        match self.task.poll(self.future.as_mut()) {
-            Poll::Ready(guard) => Some(guard),
-            Poll::Pending => None,
-        }
-    }
-
-    fn woken(&self) -> bool {
-        self.task.woken() > 0
-    }
-}
 
 #[test]
 fn a_free_key_is_taken_by_the_first_poll() {
@@ -328,19 +305,6 @@ fn a_key_that_panics_leaves_nothing() {
     assert!(map.is_empty());
 }
 
-/// A task that panics when it is woken.
-struct Explosive;
-
-impl Wake for Explosive {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker");
-    }
-}
-
-fn poll_explosively<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(&Waker::from(Arc::new(Explosive))))
-}
-
 #[test]
 fn a_waker_that_panics_out_of_unlock_leaves_nothing() {
     let users = Arc::new(Users::new());
@@ -375,4 +339,125 @@ fn a_waker_that_panics_out_of_a_drop_leaves_nothing() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(first))).is_err());
     drop(explosive);
     assert!(users.is_empty());
+}
+
+/// So many tasks wait for a key each; all of them are woken, and nothing is left.
+#[test]
+fn a_hundred_thousand_tasks_wait_for_as_many_keys() {
+    let users = Users::new();
+    let guards: Vec<_> = (0..CROWD).map(|key| users.lock(&key)).collect();
+    let mut tasks: Vec<_> = (0..CROWD).map(|key| Waits::queued(users.lock_async(&key))).collect();
+    assert_eq!(users.len() as u64, CROWD);
+    drop(guards);
+    // Half of them come.
+    for (at, task) in tasks.iter_mut().enumerate() {
+        assert!(task.woken());
+        if at % 2 == 0 {
+            assert_eq!(task.poll().expect("free").key(), &(at as u64));
+        }
+    }
+    drop(tasks);
+    assert!(users.is_empty());
+}
+
+/// So many tasks wait for one key, and have it in the order in which they came; some go away meanwhile.
+#[test]
+fn a_hundred_thousand_tasks_wait_for_one_key() {
+    let users = Users::new();
+    let guard = users.lock(&1);
+    let mut tasks: Vec<_> = (0..CROWD).map(|_| Some(Waits::queued(users.lock_async(&1)))).collect();
+    assert_eq!((users.len(), users.snapshot()[0].waiters as u64), (1, CROWD));
+    tasks.iter_mut().skip(5).step_by(10).for_each(|task| drop(task.take()));
+    drop(guard);
+    for at in 0..tasks.len() {
+        let Some(mut task) = tasks[at].take() else { continue };
+        assert!(task.woken());
+        let next = tasks[at + 1..].iter().flatten().next();
+        assert!(next.is_none_or(|next| !next.woken()));
+        drop(task.poll().expect("its turn"));
+    }
+    assert!(users.is_empty());
+}
+
+/// What a key protects: two numbers that are equal but while somebody changes them.
+#[derive(Default)]
+struct Protected([AtomicU64; 2]);
+
+impl Protected {
+    fn section(&self) {
+        let [first, second] = &self.0;
+        let before = first.load(Relaxed);
+        assert_eq!(before, second.load(Relaxed), "two have the key");
+        first.store(before + 1, Relaxed);
+        second.store(before + 1, Relaxed);
+    }
+}
+
+/// Some keys are wanted far more often than others.
+fn skewed(rng: &mut Rng, keys: u64) -> u64 {
+    // As by Zipf's law: the n-th comes up about 1 / n as often as the first.
+    let uniform = (rng.next() >> 11) as f64 / (1_u64 << 53) as f64;
+    ((keys as f64).powf(uniform) as u64 - 1).min(keys - 1)
+}
+
+/// One thing that a thread does, in its own name or as an executor; how many sections that were.
+fn turn(users: &Arc<Users>, protected: &[Protected], rng: &mut Rng) -> u64 {
+    let key = skewed(rng, protected.len() as u64);
+    let section = |key: &u64| protected[*key as usize].section();
+    let polls = rng.below(4) as usize;
+    match rng.below(10) {
+        0..2 => section(users.lock(&key).key()),
+        2..4 => section(block_on(users.lock_async(&key)).key()),
+        4 => section(block_on(users.lock_owned_async(&key)).key()),
+        5 => {
+            let keys = [key, skewed(rng, 8), skewed(rng, 8)];
+            let guard = block_on(users.lock_many_async(&keys));
+            guard.keys().for_each(section);
+            return guard.keys().len() as u64;
+        }
+        6 => {
+            let keys = [key, skewed(rng, 8), skewed(rng, 8)];
+            let Some(guard) = poll_a_little(users.lock_many_async(&keys), polls) else { return 0 };
+            guard.keys().for_each(section);
+            return guard.keys().len() as u64;
+        }
+        7 => match poll_a_little(users.lock_owned_async(&key), polls) {
+            Some(guard) => section(guard.key()),
+            None => return 0,
+        },
+        _ => match poll_a_little(users.lock_async(&key), polls) {
+            Some(guard) => section(guard.key()),
+            None => return 0,
+        },
+    }
+    1
+}
+
+#[test]
+fn threads_and_tasks_exclude_each_other_and_leave_nothing() {
+    let (seed, threads) = (seed(), 6);
+    let watchdog = Watchdog::new(format!("tasks and threads, seed {seed}"), threads);
+    let users = Arc::new(Users::new());
+    let protected: Vec<_> = (0..64).map(|_| Protected::default()).collect();
+    let end = Instant::now() + stress_time();
+    let sections: u64 = thread::scope(|scope| {
+        let work = |index: usize| {
+            let (progress, mut rng) =
+                (watchdog.thread(index), Rng::new(seed ^ (index as u64) << 48));
+            let (users, protected) = (&users, &protected);
+            scope.spawn(move || {
+                let mut sections = 0;
+                while Instant::now() < end {
+                    sections += turn(users, protected, &mut rng);
+                    progress.step();
+                }
+                sections
+            })
+        };
+        let all: Vec<_> = (0..threads).map(work).collect();
+        all.into_iter().map(|thread| thread.join().expect("was not alone")).sum()
+    });
+    let counted: u64 = protected.iter().map(|pair| pair.0[0].load(Relaxed)).sum();
+    assert_eq!(counted, sections);
+    assert_eq!((users.len(), Arc::strong_count(&users)), (0, 1));
 }

@@ -15,6 +15,11 @@
 //!
 //! So a future that was made and not polled keeps nobody from its key, but keeps the key in the table.
 
+#[cfg(all(test, loom))]
+mod model;
+#[cfg(all(test, loom))]
+mod mutants;
+
 use super::{
     lock::KeyLock,
     node::{NodePtr, Stamp},
