@@ -421,6 +421,7 @@ fn threads_and_tasks_exclude_each_other() {
         }
     });
     assert!(!lock.is_locked());
+    // SAFETY: only its address is used.
     wait_for_queue(unsafe { lock.raw() }, 0);
     assert_eq!(*lock.lock(), gone_in.into_inner() as u64);
 }
