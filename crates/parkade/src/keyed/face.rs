@@ -409,7 +409,7 @@ macro_rules! keyed_map {
                 &self.hasher
             }
 
-            /// How many keys are locked or waited for. Each shard is seen at one instant.
+            /// How many keys are locked or waited for; futures wait from when they are made. Each shard is seen at one instant.
             #[must_use]
             pub fn len(&self) -> usize {
                 self.table.len()
@@ -431,7 +431,7 @@ macro_rules! keyed_map {
                 self.table.list(|node| node.key().clone())
             }
 
-            /// The keys that are locked or waited for, by how many threads and for how long. As [`keys`](Self::keys).
+            /// The keys that are locked or waited for, by how many and for how long. As [`keys`](Self::keys).
             ///
             /// For diagnosis: what it says may be over when it is read.
             #[must_use]
