@@ -4,6 +4,11 @@
 //! it has been ready a future must not be polled again; it panics then, and says so before by `is_terminated`. Dropping one at
 //! any time is safe and loses nothing.
 
+#[cfg(feature = "keyed")]
+pub use crate::keyed::{
+    lockmap::tasks::{GetEntry, GetEntryOwned, LockEntries, LockEntry, LockEntryOwned},
+    mutex::{LockKey, LockKeyOwned, LockKeys},
+};
 pub use crate::{
     mutex::{
         future::face::{Lock, LockOwned, OwnedMutexGuard},

@@ -287,6 +287,42 @@ fn a_waker_that_panics_does_so_in_unlock_and_leaves_a_lock_that_works() {
     assert!(second.poll().is_some());
 }
 
+/// A task that panics when its last waker is dropped.
+struct Brittle;
+
+impl Wake for Brittle {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("the end of a waker");
+    }
+}
+
+/// A future that takes the lock in passing drops its waker as it leaves the queue.
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_does_so_in_poll_and_leaves_a_lock_that_works() {
+    let lock = Mutex::new(0);
+    let guard = lock.lock();
+    let first = Waits::queued(&lock);
+    let mut second = pin!(lock.lock_async());
+    let brittle = Waker::from(Arc::new(Brittle));
+    assert!(second.as_mut().poll(&mut Context::from_waker(&brittle)).is_pending());
+    drop(guard);
+    assert!(first.woken());
+    // SAFETY: a second handle of the task, never dropped, while the one in the future is there.
+    let same = unsafe { std::ptr::read(&raw const brittle) };
+    let same = std::mem::ManuallyDrop::new(same);
+    drop(brittle);
+    let mut cx = Context::from_waker(&same);
+    let poll = catch_unwind(AssertUnwindSafe(|| second.as_mut().poll(&mut cx).is_ready()));
+    assert!(poll.is_err() && second.is_terminated());
+    assert!(!lock.is_locked());
+    drop(first);
+    wait_for_waiters(&lock, 0);
+}
+
 #[test]
 fn a_future_may_be_polled_and_dropped_on_different_threads() {
     let lock = Mutex::new(0);
@@ -385,6 +421,7 @@ fn threads_and_tasks_exclude_each_other() {
         }
     });
     assert!(!lock.is_locked());
+    // SAFETY: only its address is used.
     wait_for_queue(unsafe { lock.raw() }, 0);
     assert_eq!(*lock.lock(), gone_in.into_inner() as u64);
 }

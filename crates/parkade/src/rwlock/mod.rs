@@ -57,6 +57,14 @@ pub struct RawRwLock(Core);
 #[cfg(not(loom))]
 rwlock_face!(RawRwLock, Mode::Shared);
 
+#[cfg(not(loom))]
+impl RawRwLock {
+    /// By what debug builds remember who holds it.
+    pub(crate) fn key(&self) -> usize {
+        self.0.key()
+    }
+}
+
 /// A reader-writer lock whose readers do not slow each other down, and that lets nobody wait for ever.
 ///
 /// [`read`](lock_api::RwLock::read) shares the value with other readers, [`write`](lock_api::RwLock::write)

@@ -18,7 +18,7 @@
 //!
 //! # Who wakes the next, by exit
 //!
-//! * it takes what it wants: its own release;
+//! * it takes what it wants: its own release; also if a waker panics as it leaves the queue;
 //! * it parks again: under the bucket lock it sees what keeps it out, whose release will see it;
 //! * dropped in the queue: it held no wake. [`Queue::left`], then [`Queue::after_leaving`];
 //! * dropped with a wake that no poll has seen, or unwinding with one (a waker that cannot be cloned): [`Queue::pass_on`];
@@ -194,6 +194,12 @@ impl<H: Handle> Waiting<H> {
         self.handle.is_none()
     }
 
+    /// For who waits for one thing after the other: takes it and puts another in its place, unless it is queued.
+    #[cfg_attr(not(feature = "keyed"), expect(dead_code, reason = "nobody does"))]
+    pub(crate) fn handle(self: Pin<&mut Self>) -> &mut Option<H> {
+        self.project().0
+    }
+
     #[inline(always)]
     fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&TaskWaiter>) {
         // SAFETY: the waiter is not moved: it is only lent below, pinned as we are. The handle is not pinned.
@@ -216,18 +222,29 @@ impl<H: Handle> Future for Waiting<H> {
         // SAFETY: whoever polls a future has it exclusively, and no callback of ours comes back to it.
         let queued = unsafe { waiter.is_parked() };
         let at_once = if queued { None } else { queue.try_at_once(want) };
-        let got = match at_once {
-            Some(got) => got,
+        let (got, panicked) = match at_once {
+            Some(got) => (got, Panicked(None)),
             None => match poll_queue(queue, want, waiter, cx) {
-                Poll::Ready(got) => got,
+                Poll::Ready(had) => had,
                 Poll::Pending => return Poll::Pending,
             },
         };
-        match place.take() {
-            Some(handle) => Poll::Ready(handle.finish(got)),
-            None => polled_too_often(),
+        let Some(handle) = place.take() else {
+            polled_too_often();
+        };
+        let output = handle.finish(got);
+        match panicked.0 {
+            None => Poll::Ready(output),
+            Some(payload) => give_up(output, payload),
         }
     }
+}
+
+/// A poll that panics returns nothing, so what it got is given back.
+#[cold]
+fn give_up<O>(output: O, payload: Box<dyn Any + Send>) -> ! {
+    drop(output);
+    resume_unwind(payload)
 }
 
 #[cold]
@@ -267,14 +284,15 @@ impl<Q: Queue> Drop for Wake<'_, Q> {
     }
 }
 
-/// One poll of a task that wants `want`, and has `waiter` for no other queue meanwhile.
+/// One poll of a task that wants `want`, and has `waiter` for no other queue meanwhile. With what it got may come a panic
+/// of a waker, met as it left the queue: before that goes on, what it got is to be given back.
 #[cold]
 pub(crate) fn poll_queue<Q: Queue>(
     queue: &Q,
     want: Q::Want,
     waiter: Pin<&TaskWaiter>,
     cx: &mut Context<'_>,
-) -> Poll<Q::Got> {
+) -> Poll<(Q::Got, Panicked)> {
     let mut wake = Wake { queue, want, token: None };
     // SAFETY: as in `poll`, which is our caller.
     let mut queued = unsafe { waiter.is_parked() };
@@ -283,7 +301,7 @@ pub(crate) fn poll_queue<Q: Queue>(
         if !queued {
             if let Some(got) = queue.try_take(want, standing) {
                 wake.token = None;
-                return Poll::Ready(got);
+                return Poll::Ready((got, Panicked(None)));
             }
             if queue.announce() == Bound::No {
                 cx.waker().wake_by_ref();
@@ -304,8 +322,8 @@ pub(crate) fn poll_queue<Q: Queue>(
                 let Some(got) = queue.try_take(want, Standing::Queued) else {
                     return Poll::Pending;
                 };
-                leave(queue, want, waiter);
-                return Poll::Ready(got);
+                let left = catch_unwind(AssertUnwindSafe(|| leave(queue, want, waiter)));
+                return Poll::Ready((got, Panicked(left.err())));
             }
             Poll::Pending => {
                 // What keeps it out will see to it.
@@ -316,7 +334,7 @@ pub(crate) fn poll_queue<Q: Queue>(
                 wake.token = Some(token);
                 if let Some(got) = queue.woken(want, token) {
                     wake.token = None;
-                    return Poll::Ready(got);
+                    return Poll::Ready((got, Panicked(None)));
                 }
             }
             Poll::Ready(_) => {}
@@ -338,7 +356,7 @@ pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>
     panicked.resume();
 }
 
-/// The panic of a waker that was dropped.
+/// The panic of a waker that was dropped or woken.
 #[must_use = "a panic is not to be lost"]
 pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
 
@@ -374,21 +392,32 @@ pub(crate) unsafe fn cancel(
     }
 }
 
-/// Declares a public future around a [`Waiting`] with the handle that is given.
+/// Declares a public future around a [`Waiting`], or something like it that is named, with the handle that is given.
 #[cfg(not(loom))]
 macro_rules! future {
     (
         $(#[$doc:meta])*
         pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]($handle:ty) -> $output:ty;
     ) => {
+        $crate::task::future! {
+            $(#[$doc])*
+            pub struct $name[$($parameters)*][$($arguments)*]
+                ($handle) in ($crate::task::Waiting<$handle>) -> $output;
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]
+            ($handle:ty) in ($waiting:ty) -> $output:ty;
+    ) => {
         $(#[$doc])*
         #[must_use = "futures do nothing unless they are polled"]
-        pub struct $name<$($parameters)*>($crate::task::Waiting<$handle>);
+        pub struct $name<$($parameters)*>($waiting);
 
         impl<$($parameters)*> $name<$($arguments)*> {
             #[inline(always)]
             pub(crate) fn new(handle: $handle) -> Self {
-                $name($crate::task::Waiting::new(handle))
+                $name(<$waiting>::new(handle))
             }
 
             /// Whether it has been ready: to poll it again would panic.

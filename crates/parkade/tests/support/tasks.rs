@@ -92,3 +92,48 @@ pub(crate) fn poll_a_little<F: Future>(future: F, polls: usize) -> Option<F::Out
     }
     None
 }
+
+/// A future that is polled by a task of its own.
+pub(crate) struct Waits<F: Future> {
+    pub(crate) task: Arc<Task>,
+    pub(crate) future: Pin<Box<F>>,
+}
+
+impl<F: Future> Waits<F> {
+    pub(crate) fn new(future: F) -> Waits<F> {
+        Waits { task: Task::new(), future: Box::pin(future) }
+    }
+
+    /// Polled once, in vain.
+    #[track_caller]
+    pub(crate) fn queued(future: F) -> Waits<F> {
+        let mut waits = Waits::new(future);
+        assert!(waits.poll().is_none(), "ready");
+        waits
+    }
+
+    pub(crate) fn poll(&mut self) -> Option<F::Output> {
+        match self.task.poll(self.future.as_mut()) {
+            Poll::Ready(output) => Some(output),
+            Poll::Pending => None,
+        }
+    }
+
+    pub(crate) fn woken(&self) -> bool {
+        self.task.woken() > 0
+    }
+}
+
+/// A task that panics when it is woken.
+struct Explosive;
+
+impl Wake for Explosive {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker");
+    }
+}
+
+/// Polls for a task whose waker panics.
+pub(crate) fn poll_explosively<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(&Waker::from(Arc::new(Explosive))))
+}

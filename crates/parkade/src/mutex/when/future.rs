@@ -110,8 +110,11 @@ impl<T: ?Sized, F: FnMut(&T) -> bool> Waiting<T, F> {
         loop {
             match self.phase.get() {
                 Phase::Begins | Phase::Called => {
-                    ready!(poll_queue(raw, (), self.waiter(), cx));
+                    let ((), panicked) = ready!(poll_queue(raw, (), self.waiter(), cx));
                     self.phase.set(Phase::Holds);
+                    let held = Held { raw, phase: &self.phase };
+                    panicked.resume();
+                    core::mem::forget(held);
                 }
                 Phase::Holds => {
                     if self.look(raw) {
