@@ -8,6 +8,7 @@
 pub use crate::keyed::{
     lockmap::tasks::{GetEntry, GetEntryOwned, LockEntries, LockEntry, LockEntryOwned},
     mutex::{LockKey, LockKeyOwned, LockKeys},
+    rwlock::{ReadKey, ReadKeyOwned, ReadKeys, WriteKey, WriteKeyOwned, WriteKeys},
 };
 pub use crate::{
     mutex::{

@@ -4,8 +4,13 @@
 mod support;
 
 use parkade::{
-    futures::{LockKey, LockKeyOwned, LockKeys, SendGuard},
-    keyed::{KeyedMutex, KeyedMutexGuard, OwnedKeyedMutexGuard},
+    futures::{
+        LockKey, LockKeyOwned, LockKeys, ReadKey, ReadKeys, SendGuard, WriteKey, WriteKeyOwned,
+    },
+    keyed::{
+        KeyedMutex, KeyedMutexGuard, KeyedRwLock, KeyedRwLockReadGuard, KeyedRwLockWriteGuard,
+        OwnedKeyedMutexGuard,
+    },
     prelude::*,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
@@ -29,6 +34,17 @@ use support::{
     tasks::{Task, Waits, block_on, poll_a_little, poll_explosively},
     watched_test,
 };
+
+assert_impl_all!(ReadKey<'static, u64>: Send, Sync);
+assert_impl_all!(ReadKeys<'static, u64>: Send, Sync);
+assert_not_impl_any!(ReadKey<'static, Cell<u64>>: Send);
+assert_not_impl_any!(WriteKey<'static, u64>: Unpin);
+assert_impl_all!(SendGuard<KeyedRwLockReadGuard<'static, u64>>: Send, Sync);
+assert_not_impl_any!(SendGuard<KeyedRwLockWriteGuard<'static, Cell<u64>>>: Send);
+#[cfg(target_pointer_width = "64")]
+const_assert!(size_of::<ReadKey<'static, [u64; 9]>>() == 128);
+#[cfg(target_pointer_width = "64")]
+const_assert!(size_of::<WriteKeyOwned<[u64; 9], Same>>() == 128);
 
 type Users = KeyedMutex<u64>;
 
@@ -460,4 +476,37 @@ fn threads_and_tasks_exclude_each_other_and_leave_nothing() {
     let counted: u64 = protected.iter().map(|pair| pair.0[0].load(Relaxed)).sum();
     assert_eq!(counted, sections);
     assert_eq!((users.len(), Arc::strong_count(&users)), (0, 1));
+}
+
+#[test]
+fn readers_share_a_key_and_writers_have_it_alone() {
+    let files = Arc::new(KeyedRwLock::<u64>::new());
+    let thread = files.read(&1);
+    let task = block_on(files.read_async(&1));
+    assert_eq!(files.snapshot()[0].holders, 2);
+    let mut writer = Waits::queued(files.write_owned_async(&1));
+    // A writer that waits keeps new readers out.
+    let mut reader = Waits::queued(files.read_async(&1));
+    drop((thread, task));
+    assert!(writer.woken());
+    let guard = writer.poll().expect("nobody reads");
+    assert!(reader.poll().is_none() && files.try_read(&1).is_none());
+    drop(guard);
+    drop((reader.poll().expect("nobody writes"), reader, writer));
+    assert!(files.is_empty());
+}
+
+#[test]
+fn readers_and_writers_that_are_dropped_leave_nothing() {
+    let files = KeyedRwLock::<u64>::new();
+    drop((files.read_async(&1), files.write_async(&1), files.read_many_async([&1, &2])));
+    assert!(files.is_empty());
+    let reading = files.read(&2);
+    let writer = Waits::queued(files.write_many_async([&2, &1]));
+    assert!(files.try_read(&1).is_none());
+    let mut reader = Waits::queued(files.read_async(&1));
+    drop(writer);
+    drop(reader.poll().expect("nobody writes"));
+    drop((reading, reader));
+    assert!(files.is_empty());
 }

@@ -20,8 +20,10 @@ use std::{
 };
 
 use parkade::keyed::{
-    DefaultHashBuilder, KeyInfo, KeyedMutex, KeyedMutexGuard, KeyedMutexManyGuard,
-    OwnedKeyedMutexGuard,
+    DefaultHashBuilder, KeyInfo, KeyedMutex, KeyedMutexGuard, KeyedMutexManyGuard, KeyedRwLock,
+    KeyedRwLockReadGuard, KeyedRwLockReadManyGuard, KeyedRwLockWriteGuard,
+    KeyedRwLockWriteManyGuard, OwnedKeyedMutexGuard, OwnedKeyedRwLockReadGuard,
+    OwnedKeyedRwLockWriteGuard,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestCaseResult};
 use support::keyed::{Place, Same, Told, Touchy, caught, panic_on_purpose, unwind_out_of};
@@ -111,6 +113,12 @@ guards! {
     (<S>) OwnedKeyedMutexGuard<Touchy, S>: OwnedKeyedMutexGuard::unlock_fair;
     // There is no such thing for several.
     () KeyedMutexManyGuard<'_, Touchy>: drop;
+    () KeyedRwLockReadGuard<'_, Touchy>: KeyedRwLockReadGuard::unlock_fair;
+    () KeyedRwLockWriteGuard<'_, Touchy>: KeyedRwLockWriteGuard::unlock_fair;
+    (<S>) OwnedKeyedRwLockReadGuard<Touchy, S>: OwnedKeyedRwLockReadGuard::unlock_fair;
+    (<S>) OwnedKeyedRwLockWriteGuard<Touchy, S>: OwnedKeyedRwLockWriteGuard::unlock_fair;
+    () KeyedRwLockReadManyGuard<'_, Touchy>: drop;
+    () KeyedRwLockWriteManyGuard<'_, Touchy>: drop;
 }
 
 type AnyGuard<'m> = Box<dyn Guard + 'm>;
@@ -148,6 +156,31 @@ impl<S: BuildHasher + Default + 'static> Map for KeyedMutex<Touchy, S> {
 
     fn snapshot(&self) -> Vec<KeyInfo<Touchy>> {
         KeyedMutex::snapshot(self)
+    }
+}
+
+impl<S: BuildHasher + Default + 'static> Map for KeyedRwLock<Touchy, S> {
+    fn holds_in(mode: Mode) -> Mode {
+        mode
+    }
+
+    fn wait<'m>(self: &'m Arc<Self>, mode: Mode, form: Form, keys: &[Touchy]) -> AnyFuture<'m> {
+        match (mode, form) {
+            (Mode::Shared, Form::One) => boxed(self.read_async(&keys[0])),
+            (Mode::Shared, Form::Owned) => boxed(self.read_owned_async(&keys[0])),
+            (Mode::Shared, Form::Many) => boxed(self.read_many_async(keys)),
+            (Mode::Exclusive, Form::One) => boxed(self.write_async(&keys[0])),
+            (Mode::Exclusive, Form::Owned) => boxed(self.write_owned_async(&keys[0])),
+            (Mode::Exclusive, Form::Many) => boxed(self.write_many_async(keys)),
+        }
+    }
+
+    fn barge(&self, key: &Touchy) -> bool {
+        self.try_read(key).is_some()
+    }
+
+    fn snapshot(&self) -> Vec<KeyInfo<Touchy>> {
+        KeyedRwLock::snapshot(self)
     }
 }
 
@@ -354,5 +387,11 @@ proptest! {
     fn tasks_of_a_mutex_lose_no_wake_and_leave_nothing(script in vec(step(), 1..100)) {
         loses_nothing::<KeyedMutex<Touchy, DefaultHashBuilder>>(&script)?;
         loses_nothing::<KeyedMutex<Touchy, Same>>(&script)?;
+    }
+
+    #[test]
+    fn tasks_of_a_rwlock_lose_no_wake_and_leave_nothing(script in vec(step(), 1..100)) {
+        loses_nothing::<KeyedRwLock<Touchy, DefaultHashBuilder>>(&script)?;
+        loses_nothing::<KeyedRwLock<Touchy, Same>>(&script)?;
     }
 }

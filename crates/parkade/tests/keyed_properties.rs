@@ -168,8 +168,6 @@ trait Map: Default + Send + Sync {
     /// In which mode this map holds what was asked for in `mode`.
     fn holds_in(mode: Mode) -> Mode;
     fn take<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> Option<AnyGuard<'m>>;
-    /// In which way this map takes what was asked for in `way`.
-    fn takes_by(way: Way) -> Way;
     fn wait<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> AnyFuture<'m>;
     fn is_locked(&self, key: u64) -> bool;
     fn len(&self) -> usize;
@@ -267,10 +265,6 @@ impl<S: BuildHasher + Default + Send + Sync> Map for KeyedMutex<Touchy, S> {
         }
     }
 
-    fn takes_by(way: Way) -> Way {
-        way
-    }
-
     fn wait<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> AnyFuture<'m> {
         wait!(self, take, keys; lock_async lock_owned_async lock_many_async)
     }
@@ -304,17 +298,12 @@ impl<S: BuildHasher + Default + Send + Sync> Map for KeyedRwLock<Touchy, S> {
         }
     }
 
-    /// Tasks cannot wait for it.
-    fn takes_by(way: Way) -> Way {
-        match way {
-            Way::Task(None) => Way::Wait,
-            Way::Task(Some(_)) => Way::Try,
-            way => way,
+    fn wait<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> AnyFuture<'m> {
+        if take.mode == Mode::Exclusive {
+            wait!(self, take, keys; write_async write_owned_async write_many_async)
+        } else {
+            wait!(self, take, keys; read_async read_owned_async read_many_async)
         }
-    }
-
-    fn wait<'m>(self: &'m Arc<Self>, _: &Take, _: &[Touchy]) -> AnyFuture<'m> {
-        unreachable!()
     }
 
     asked!(KeyedRwLock);
@@ -384,8 +373,7 @@ impl<'m, M: Map> World<'m, M> {
         let keys = self.asked_for(take);
         let mode = M::holds_in(take.mode);
         let free = keys.iter().all(|key| self.model.is_free(*key, mode));
-        let way = M::takes_by(take.way);
-        let way = if free { way } else { way.without_waiting() };
+        let way = if free { take.way } else { take.way.without_waiting() };
         let take = Take { way, ..take.clone() };
         // In the order in which they were asked for.
         let touchy: Vec<_> = take.keys.iter().map(|key| Touchy(*key)).collect();
@@ -575,7 +563,6 @@ fn visit<M: Map>(
     if keys.is_empty() {
         return 0;
     }
-    let take = &Take { way: M::takes_by(take.way), ..take.clone() };
     let Some(Some(guard)) = Touchy::told(take.told, || map.take(take, &keys)) else { return 0 };
     let keys = guard.keys();
     let next = keys[keys.len() - 1] + 1;

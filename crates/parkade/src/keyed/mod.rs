@@ -55,7 +55,10 @@ pub use {
     lockmap::*,
     mutex::{KeyedMutex, KeyedMutexGuard, KeyedMutexManyGuard, OwnedKeyedMutexGuard},
     retry::*,
-    rwlock::*,
+    rwlock::{
+        KeyedRwLock, KeyedRwLockReadGuard, KeyedRwLockReadManyGuard, KeyedRwLockWriteGuard,
+        KeyedRwLockWriteManyGuard, OwnedKeyedRwLockReadGuard, OwnedKeyedRwLockWriteGuard,
+    },
 };
 
 /// How keys of a [`KeyedMutex`] or a [`KeyedRwLock`] are hashed unless the user says otherwise: by `foldhash`, with a seed of its own
