@@ -145,7 +145,7 @@ fn a_timer_ends_a_wait_and_nothing_is_lost() {
     let _watchdog = watched_test();
     let lock = Arc::new(Mutex::new(0));
     current_thread().0.block_on(async {
-        let held = lock.lock();
+        let held = lock.lock_async().await.sendable();
         let start = Instant::now();
         let limit = Duration::from_millis(20);
         assert!(tokio::time::timeout(limit, lock.lock_async()).await.is_err());

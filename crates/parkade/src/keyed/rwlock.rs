@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     GuardMarker,
-    rwlock::{Core, Held, Mode},
+    rwlock::{Core, Held, Mode, future::Want},
     task::{Queue, future},
 };
 use core::{
@@ -191,7 +191,7 @@ keyed_guards! {
 }
 keyed_owned_of!(KeyedRwLock, KeyedRwLockReadGuard, OwnedKeyedRwLockReadGuard);
 keyed_guards_of_tasks! {
-    KeyedRwLock, Core, Mode::Shared;
+    KeyedRwLock, Core, Want::ReadCounted;
     KeyedRwLockReadGuard, OwnedKeyedRwLockReadGuard, KeyedRwLockReadManyGuard, Mode::Shared
 }
 
@@ -206,7 +206,7 @@ keyed_guards! {
 }
 keyed_owned_of!(KeyedRwLock, KeyedRwLockWriteGuard, OwnedKeyedRwLockWriteGuard);
 keyed_guards_of_tasks! {
-    KeyedRwLock, Core, Mode::Exclusive;
+    KeyedRwLock, Core, Want::Write;
     KeyedRwLockWriteGuard, OwnedKeyedRwLockWriteGuard, KeyedRwLockWriteManyGuard, Mode::Exclusive
 }
 

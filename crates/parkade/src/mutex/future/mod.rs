@@ -16,7 +16,7 @@ use crate::{
     requeue::Conditions,
     task::{Bound, Queue, Standing, TASK},
 };
-use parkade_core::{Departure, Moment, ParkRequest, ParkToken, UnparkToken, policy::Wait};
+use parkade_core::{Departure, ParkRequest, ParkToken, UnparkToken};
 
 impl Queue for RawMutex {
     type Want = ();
@@ -27,11 +27,8 @@ impl Queue for RawMutex {
         self.word().try_acquire().then_some(())
     }
 
-    fn try_take(&self, (): (), standing: Standing) -> Option<()> {
-        match standing {
-            Standing::Newcomer | Standing::Woken => self.poll_for_task(),
-            Standing::Queued => self.look_for_task(),
-        }
+    fn try_take(&self, (): (), _: Standing) -> Option<()> {
+        self.look_for_task()
     }
 
     fn announce(&self) -> Bound {
@@ -68,19 +65,5 @@ impl RawMutex {
         }
         self.make_binding();
         Some(())
-    }
-
-    /// Polls as a thread does, but does not yield its processor, which other tasks want.
-    fn poll_for_task(&self) -> Option<()> {
-        let mut wait = Wait::begin(self.key(), Some(Moment::NEVER));
-        loop {
-            if self.look_for_task().is_some() {
-                wait.acquired();
-                return Some(());
-            }
-            if !wait.poll_again() {
-                return None;
-            }
-        }
     }
 }

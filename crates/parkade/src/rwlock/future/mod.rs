@@ -49,12 +49,15 @@ use super::{
     },
 };
 use crate::task::{Queue, Standing, TASK};
-use parkade_core::{Departure, Moment, ParkRequest, ParkToken, Place, UnparkToken, policy::Wait};
+use parkade_core::{Departure, ParkRequest, ParkToken, Place, UnparkToken};
 
 /// What a task wants of a reader-writer lock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Want {
     Read,
+    /// Not by a slot, for who does not remember how it reads.
+    #[cfg(feature = "keyed")]
+    ReadCounted,
     ReadUpgradably,
     Write,
     /// It is the upgradable reader.
@@ -65,6 +68,8 @@ impl Want {
     fn mode(self) -> Mode {
         match self {
             Want::Read => Mode::Shared,
+            #[cfg(feature = "keyed")]
+            Want::ReadCounted => Mode::Shared,
             Want::ReadUpgradably => Mode::Upgradable,
             Want::Write | Want::Upgrade => Mode::Exclusive,
         }
@@ -84,28 +89,19 @@ impl Queue for Core {
     fn try_at_once(&self, want: Want) -> Option<Reading> {
         match want {
             Want::Read => self.try_read_at_once(),
+            #[cfg(feature = "keyed")]
+            Want::ReadCounted => self.word.try_read_at_once().then_some(Reading::COUNTED),
             Want::Write => self.word.try_write_at_once().then_some(Reading::COUNTED),
             Want::ReadUpgradably | Want::Upgrade => None,
         }
     }
 
     fn try_take(&self, want: Want, standing: Standing) -> Option<Reading> {
-        if standing == Standing::Queued {
-            return self.try_as_task(want).inspect(|_| self.task_is_in(want));
+        let reading = self.try_as_task(want)?;
+        if standing != Standing::Newcomer {
+            self.task_is_in(want);
         }
-        let mut wait = Wait::begin(self.key(), Some(Moment::NEVER));
-        loop {
-            if let Some(reading) = self.try_as_task(want) {
-                wait.acquired();
-                if standing == Standing::Woken {
-                    self.task_is_in(want);
-                }
-                return Some(reading);
-            }
-            if !wait.poll_again() {
-                return None;
-            }
-        }
+        Some(reading)
     }
 
     fn request(&self, want: Want) -> ParkRequest {
@@ -118,12 +114,12 @@ impl Queue for Core {
 
     fn prepare(&self, want: Want, _: Standing) -> bool {
         let task_claims = match want {
-            Want::Read | Want::ReadUpgradably => {
+            Want::Write => TaskClaims::IfReaders,
+            Want::Upgrade => TaskClaims::Never,
+            _ => {
                 let standing = WordStanding::Newcomer;
                 return self.word.try_prepare_park(want.mode(), standing, claims()).is_some();
             }
-            Want::Write => TaskClaims::IfReaders,
-            Want::Upgrade => TaskClaims::Never,
         };
         let before = self.word.prepare_task(task_claims);
         let keeps_out = before.readers() > 0
@@ -159,9 +155,8 @@ impl Core {
 
     /// What a task that comes from the queue owes those who wait.
     fn task_is_in(&self, want: Want) {
-        match want {
-            Want::Read | Want::ReadUpgradably => self.lead(),
-            Want::Write | Want::Upgrade => {}
+        if want.mode() != Mode::Exclusive {
+            self.lead();
         }
     }
 
@@ -174,6 +169,8 @@ impl Core {
                 }
                 self.try_word_as_task(Mode::Shared) == Attempt::Acquired
             }
+            #[cfg(feature = "keyed")]
+            Want::ReadCounted => self.try_word_as_task(Mode::Shared) == Attempt::Acquired,
             Want::ReadUpgradably => self.try_word_as_task(Mode::Upgradable) == Attempt::Acquired,
             Want::Write => {
                 let attempt = self.try_word_as_task(Mode::Exclusive);
