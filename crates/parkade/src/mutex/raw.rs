@@ -39,7 +39,7 @@ use super::state::{Queue, Role, Waking, Word};
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Reception},
-    task::first_in_line,
+    task::{Again, first_in_line},
 };
 use core::time::Duration;
 use parkade_core::{
@@ -457,8 +457,9 @@ impl RawMutex {
     fn yield_slow(&self) {
         let conditions = self.look_at_conditions(self.word.queue());
         if self.word.queue().has_line() {
+            let again = Again(|| self.acquire());
             self.reserve_for_first(conditions);
-            self.acquire();
+            drop(again);
         }
     }
 

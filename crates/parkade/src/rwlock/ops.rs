@@ -2,7 +2,7 @@
 
 use super::{
     held::{Held, Sharing},
-    raw::Core,
+    raw::{Core, HeldUntilTold},
     state::{Attempt, Manners, Mode, Retreat, Standing},
 };
 use parkade_core::{Moment, slots::Slot};
@@ -217,7 +217,9 @@ impl Core {
     pub(crate) fn downgrade(&self, from: Mode, to: Mode) -> Reading {
         self.check_held(from);
         self.leaving(from);
+        let held = HeldUntilTold { lock: self, mode: to };
         self.released(self.word.downgrade(from, to));
+        core::mem::forget(held);
         Reading::COUNTED
     }
 

@@ -251,7 +251,9 @@ impl Core {
     fn acquired(&self, waiter: &mut Waiter) {
         waiter.wait.acquired();
         if waiter.standing == Standing::Designated && waiter.mode != Mode::Exclusive {
+            let held = HeldUntilTold { lock: self, mode: waiter.mode };
             self.lead();
+            core::mem::forget(held);
         }
     }
 
@@ -429,6 +431,18 @@ impl Core {
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
         unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
+    }
+}
+
+/// What a caller has acquired and does not know of yet: if a waker panics it is released.
+pub(super) struct HeldUntilTold<'a> {
+    pub(super) lock: &'a Core,
+    pub(super) mode: Mode,
+}
+
+impl Drop for HeldUntilTold<'_> {
+    fn drop(&mut self) {
+        self.lock.release(self.mode);
     }
 }
 

@@ -94,6 +94,15 @@ pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
     move |token| line.pick(token)
 }
 
+/// Does something when it is dropped: has a lock back for a guard that is still there, though a waker may have panicked.
+pub(crate) struct Again<F: Fn()>(pub(crate) F);
+
+impl<F: Fn()> Drop for Again<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// How a task comes to try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {

@@ -30,7 +30,7 @@
 //!
 //! * a reader that was woken, and is in: at once its followers, as a thread that leads;
 //! * a writer that leaves the queue, with its claim: readers that have come since are let in;
-//! * panics for too many readers: it passes its wake on.
+//! * panics for too many readers: it passes its wake on. Because a waker did, of one that it lets in: it is in no more.
 
 #[cfg(not(loom))]
 pub(crate) mod face;
@@ -98,8 +98,10 @@ impl Queue for Core {
 
     fn try_take(&self, want: Want, standing: Standing) -> Option<Reading> {
         let reading = self.try_as_task(want)?;
-        if standing != Standing::Newcomer {
-            self.task_is_in(want);
+        if standing != Standing::Newcomer && want.mode() != Mode::Exclusive {
+            let told = Told { lock: self, mode: want.mode(), reading: Some(reading) };
+            self.lead();
+            return told.reading();
         }
         Some(reading)
     }
@@ -145,18 +147,34 @@ impl Queue for Core {
     }
 }
 
+/// A reader that has not been told yet: if a waker panics that it wakes, it is in no more.
+struct Told<'a> {
+    lock: &'a Core,
+    mode: Mode,
+    reading: Option<Reading>,
+}
+
+impl Told<'_> {
+    fn reading(mut self) -> Option<Reading> {
+        self.reading.take()
+    }
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        match (self.reading.take(), self.mode) {
+            (Some(reading), Mode::Shared) => self.lock.unread(reading),
+            (Some(_), mode) => self.lock.release(mode),
+            (None, _) => {}
+        }
+    }
+}
+
 impl Core {
     /// Wakes the first in line, if the lock is such that it may enter.
     fn see_to_queue(&self, word: Snapshot) {
         if word.parked() && word.admits_readers() {
             self.wake_one();
-        }
-    }
-
-    /// What a task that comes from the queue owes those who wait.
-    fn task_is_in(&self, want: Want) {
-        if want.mode() != Mode::Exclusive {
-            self.lead();
         }
     }
 
