@@ -220,7 +220,7 @@ fn wake<F: Future>(crowd: Crowd, lock: impl Fn(u32) -> F) -> (WakeCost, Option<f
             break;
         }
     }
-    let middle = |all: Vec<f64>| median(all.into_iter());
+    let middle = |all: Vec<f64>| median(all);
     let of = |all| middle(all).expect("there are passes");
     (WakeCost { crowd, wait_ns: of(wait_ns), wake_ns: of(wake_ns), woken }, middle(heap))
 }
@@ -335,7 +335,7 @@ impl<F: Future> Line<F> {
                 drop(guard);
                 guard = self.next();
                 woken += 1;
-                if woken as usize % LOOK == 0 && begin.elapsed() > PATIENCE {
+                if (woken as usize).is_multiple_of(LOOK) && begin.elapsed() > PATIENCE {
                     // Not even the last one is released, because it would wake another.
                     mem::forget(guard);
                     return woken;
