@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use parkade::keyed::KeyedMutex;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
@@ -85,6 +86,10 @@ pub const CROWDS: [Crowd; 3] = [
     Crowd { locks: 10_000, each: 10 },
 ];
 
+/// The crowds that wait for keys, each of which is a lock here. The first is what the other is compared with.
+pub const KEY_CROWDS: [Crowd; 2] =
+    [Crowd { locks: 10, each: 1 }, Crowd { locks: 100_000, each: 1 }];
+
 /// What tasks cost with one lock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskCost {
@@ -102,6 +107,9 @@ pub struct TaskCost {
     pub task_to_thread: f64,
     /// What waking takes, for each of [`CROWDS`].
     pub wakes: Vec<WakeCost>,
+    /// What waking takes who waits for a key, for each of [`KEY_CROWDS`]; nothing for rivals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_wakes: Vec<WakeCost>,
 }
 
 /// What it takes to wake those who wait, one by one.
@@ -127,21 +135,33 @@ impl TaskCost {
     pub fn fast_alone(&self) -> bool {
         self.task_to_thread <= MOST_ALONE
     }
+}
 
-    /// Whether waking a crowd takes no longer than it may, and all have been woken.
-    pub fn grows_little(&self, wakes: &WakeCost) -> bool {
-        wakes.woken == wakes.crowd.tasks() && self.growth(wakes) <= MOST_GROWTH
+impl WakeCost {
+    /// Whether waking this crowd takes no longer than it may beside another, and all have been woken.
+    pub fn grows_little(&self, first: &WakeCost) -> bool {
+        self.woken == self.crowd.tasks() && self.growth(first) <= MOST_GROWTH
     }
 
-    /// How many times as long as with the first crowd waking takes with another.
-    pub fn growth(&self, wakes: &WakeCost) -> f64 {
-        self.wakes.first().map_or(1.0, |first| wakes.wake_ns / first.wake_ns)
+    /// How many times as long as with another crowd waking takes with this one.
+    pub fn growth(&self, first: &WakeCost) -> f64 {
+        self.wake_ns / first.wake_ns
     }
 }
 
 /// Measures what tasks cost. Nobody else may allocate meanwhile.
 pub fn of(subject: SubjectId) -> TaskCost {
-    with_async_subject!(subject, S => measure::<S>(&CROWDS))
+    let cost = with_async_subject!(subject, S => measure::<S>(&CROWDS));
+    let key_wakes = if subject.is_ours() { keys(&KEY_CROWDS) } else { Vec::new() };
+    TaskCost { key_wakes, ..cost }
+}
+
+fn keys(crowds: &[Crowd]) -> Vec<WakeCost> {
+    let of = |&crowd: &Crowd| {
+        let map = KeyedMutex::<u64>::new();
+        wake(crowd, |index| map.lock_async(&index.into())).0
+    };
+    crowds.iter().map(of).collect()
 }
 
 fn measure<S: AsyncSubject>(crowds: &[Crowd]) -> TaskCost {
@@ -156,7 +176,8 @@ fn measure<S: AsyncSubject>(crowds: &[Crowd]) -> TaskCost {
     });
     let wakes = wakes.collect();
     let future = S::future_bytes(&S::new(0));
-    TaskCost { subject: S::ID, future, heap, task_ns, thread_ns, task_to_thread, wakes }
+    let key_wakes = Vec::new();
+    TaskCost { subject: S::ID, future, heap, task_ns, thread_ns, task_to_thread, wakes, key_wakes }
 }
 
 /// Nanoseconds to lock and unlock as a task and as a thread, and the ratio of the two.
@@ -387,10 +408,11 @@ mod tests {
             // On a busy machine one of them may well lose patience.
             let all = |wakes: &WakeCost| wakes.woken == wakes.crowd.tasks();
             assert!(id == SubjectId::Saa || cost.wakes.iter().all(all), "{cost:?}");
-            assert_eq!(cost.growth(&cost.wakes[0]), 1.0);
-            let slow = WakeCost { wake_ns: cost.wakes[0].wake_ns * 2.1, ..cost.wakes[0] };
-            assert!(cost.grows_little(&cost.wakes[0]) && !cost.grows_little(&slow));
-            assert!(!cost.grows_little(&WakeCost { woken: 9, ..cost.wakes[0] }));
+            let first = &cost.wakes[0];
+            assert_eq!(first.growth(first), 1.0);
+            let slow = WakeCost { wake_ns: first.wake_ns * 2.1, ..*first };
+            assert!(first.grows_little(first) && !slow.grows_little(first));
+            assert!(!WakeCost { woken: 9, ..*first }.grows_little(first));
             let json = serde_json::to_string(&cost).unwrap();
             assert_eq!(serde_json::from_str::<TaskCost>(&json).unwrap().subject, id);
         }
@@ -401,6 +423,15 @@ mod tests {
         let cost = with_async_subject!(SubjectId::Parkade, S => measure::<S>(&CROWDS[..1]));
         assert!(cost.small(), "{cost:?}");
         assert!(!TaskCost { future: MOST_BYTES + 1, ..cost }.small());
+    }
+
+    #[test]
+    fn everybody_gets_his_key() {
+        let crowds = [Crowd { locks: 10, each: 1 }, Crowd { locks: 1_000, each: 1 }];
+        for (wakes, crowd) in keys(&crowds).into_iter().zip(crowds) {
+            assert_eq!((wakes.crowd, wakes.woken), (crowd, crowd.tasks()));
+            assert!(wakes.wait_ns > 0.0 && wakes.wake_ns > 0.0);
+        }
     }
 
     #[test]

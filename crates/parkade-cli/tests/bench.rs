@@ -326,6 +326,7 @@ fn locks_of_tasks_are_judged_beside_what_a_task_costs_everywhere() {
         assert_eq!(cost["wakes"].as_array().unwrap().len(), 3);
     }
     assert!(costs[0]["future"].as_u64().unwrap() <= 128, "{}", costs[0]);
+    assert_eq!(costs[0]["key_wakes"].as_array().unwrap().len(), 2);
     let results = report["verdicts"][0]["results"].as_array().unwrap();
     let judged: Vec<_> = results
         .iter()
@@ -335,7 +336,13 @@ fn locks_of_tasks_are_judged_beside_what_a_task_costs_everywhere() {
         })
         .collect();
     assert_eq!(judged, [("async-8", 1.0), ("async-hold-8", 1.0)]);
-    for words in ["task min..max", "100000 on one lock", "bytes of future", "blocking_lock"] {
+    for words in [
+        "task min..max",
+        "100000 on one lock",
+        "each of 100000 keys",
+        "bytes of future",
+        "blocking_lock",
+    ] {
         assert!(stdout.contains(words), "{words} is not in {stdout}");
     }
     assert!(page.contains("100000 on one lock") && !page.contains("NaN"));
