@@ -19,5 +19,6 @@ pub use crate::{
         OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadOwned, UpgradableRead, Upgrade,
         Write, WriteOwned,
     },
+    semaphore::future::face::{Acquire, AcquireOwned},
     task::send::SendGuard,
 };
