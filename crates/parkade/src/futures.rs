@@ -5,6 +5,10 @@
 //! any time is safe and loses nothing.
 
 pub use crate::{
+    barrier::WaitBarrier,
+    latch::WaitLatch,
     mutex::future::face::{Lock, LockOwned, OwnedMutexGuard},
+    once::{GetOrInit, GetOrTryInit, WaitOnce, WaitOnceLock},
     task::send::SendGuard,
+    wait_group::WaitOthers,
 };

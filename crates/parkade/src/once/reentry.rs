@@ -3,7 +3,8 @@
 //!
 //! An initialisation that asks for its own result would wait for itself. The word cannot tell who its
 //! runner is, but the runner can: before a thread waits for a running initialisation it looks for it in
-//! its own list. The list costs nothing unless something is initialised, and allocates nothing.
+//! its own list. A task is the runner of what it initialises between its polls too, but is listed only while a thread
+//! polls it, in the list of that thread. The list costs nothing unless something is initialised, and allocates nothing.
 
 use core::{
     cell::Cell,

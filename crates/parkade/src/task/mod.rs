@@ -58,8 +58,13 @@ const REACH: u32 = 8;
 ///
 /// A thread that has more than [`REACH`] tasks before it is not found, and waits until one of them comes or leaves.
 pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
+    first_in_line_within(REACH)
+}
+
+/// The same, for who looks `reach` tasks far.
+pub(crate) fn first_in_line_within(reach: u32) -> impl FnMut(ParkToken) -> FilterOp {
     let mut first = true;
-    let mut left = REACH;
+    let mut left = reach;
     move |token| {
         if core::mem::take(&mut first) {
             if !is_task(token) {
