@@ -7,7 +7,9 @@ use super::{
         state::{End, Wakes, Wish},
     },
     At, Found,
-    model::{a_starter_is_dropped, a_thread_behind_a_task_that_is_not_polled, an_initialiser_is_dropped},
+    model::{
+        a_starter_is_dropped, a_thread_behind_a_task_that_is_not_polled, an_initialiser_is_dropped,
+    },
 };
 use crate::{
     parked::Parked,
@@ -71,7 +73,11 @@ fn fail_and_wake_one(shared: &Shared, begun: Found<'_>) {
     let mut found = false;
     let first = |token: ParkToken| {
         let starts = Wish::of(token).woken_by(End::New) == Wakes::First;
-        if starts && !core::mem::replace(&mut found, true) { FilterOp::Unpark } else { FilterOp::Skip }
+        if starts && !core::mem::replace(&mut found, true) {
+            FilterOp::Unpark
+        } else {
+            FilterOp::Skip
+        }
     };
     let write = |result: UnparkResult| {
         word.end(End::New, result.have_more_threads.into());
