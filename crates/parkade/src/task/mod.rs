@@ -109,6 +109,13 @@ pub(crate) trait Queue {
     /// What it is told once it has it.
     type Got;
 
+    /// Takes it if that is one step: what a future tries first of all.
+    #[inline(always)]
+    fn try_at_once(&self, want: Self::Want) -> Option<Self::Got> {
+        let _ = want;
+        None
+    }
+
     /// Takes it, if it can be had. A task that is not queued may poll for a while.
     fn try_take(&self, want: Self::Want, standing: Standing) -> Option<Self::Got>;
 
@@ -166,6 +173,7 @@ pub(crate) struct Waiting<H: Handle> {
 }
 
 impl<H: Handle> Waiting<H> {
+    #[inline(always)]
     pub(crate) fn new(handle: H) -> Waiting<H> {
         Waiting { handle: Some(handle), waiter: TaskWaiter::new() }
     }
@@ -175,6 +183,7 @@ impl<H: Handle> Waiting<H> {
         self.handle.is_none()
     }
 
+    #[inline(always)]
     fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&TaskWaiter>) {
         // SAFETY: the waiter is not moved: it is only lent below, pinned as we are. The handle is not pinned.
         let this = unsafe { self.get_unchecked_mut() };
@@ -186,15 +195,37 @@ impl<H: Handle> Waiting<H> {
 impl<H: Handle> Future for Waiting<H> {
     type Output = H::Output;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<H::Output> {
         let (place, waiter) = self.project();
-        let handle = place.as_ref().expect("a future was polled after it was ready");
-        let poll = poll_queue(handle.queue(), handle.want(), waiter, cx);
-        poll.map(|got| place.take().expect("still there").finish(got))
+        let Some(handle) = place.as_ref() else {
+            polled_too_often();
+        };
+        let (queue, want) = (handle.queue(), handle.want());
+        // SAFETY: whoever polls a future has it exclusively, and no callback of ours comes back to it.
+        let queued = unsafe { waiter.is_parked() };
+        let at_once = if queued { None } else { queue.try_at_once(want) };
+        let got = match at_once {
+            Some(got) => got,
+            None => match poll_queue(queue, want, waiter, cx) {
+                Poll::Ready(got) => got,
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        match place.take() {
+            Some(handle) => Poll::Ready(handle.finish(got)),
+            None => polled_too_often(),
+        }
     }
 }
 
+#[cold]
+fn polled_too_often() -> ! {
+    panic!("a future was polled after it was ready");
+}
+
 impl<H: Handle> Drop for Waiting<H> {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(handle) = &self.handle {
             // SAFETY: if it was ever polled it was pinned; it is not moved here.
@@ -225,6 +256,7 @@ impl<Q: Queue> Drop for Wake<'_, Q> {
     }
 }
 
+#[cold]
 fn poll_queue<Q: Queue>(
     queue: &Q,
     want: Q::Want,
@@ -232,7 +264,7 @@ fn poll_queue<Q: Queue>(
     cx: &mut Context<'_>,
 ) -> Poll<Q::Got> {
     let mut wake = Wake { queue, want, token: None };
-    // SAFETY: whoever polls a future has it exclusively, and no callback of ours comes back to it.
+    // SAFETY: as in `poll`, which is our caller.
     let mut queued = unsafe { waiter.is_parked() };
     loop {
         let standing = wake.standing();
@@ -282,6 +314,7 @@ fn poll_queue<Q: Queue>(
 }
 
 /// Ends the wait of a task that has what it wants, or wants it no more.
+#[cold]
 fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>) {
     let left = Cell::new(false);
     let depart = |departure| {
@@ -316,6 +349,7 @@ macro_rules! future {
         pub struct $name<$($parameters)*>($crate::task::Waiting<$handle>);
 
         impl<$($parameters)*> $name<$($arguments)*> {
+            #[inline(always)]
             pub(crate) fn new(handle: $handle) -> Self {
                 $name($crate::task::Waiting::new(handle))
             }
@@ -330,7 +364,7 @@ macro_rules! future {
         impl<$($parameters)*> ::core::future::Future for $name<$($arguments)*> {
             type Output = $output;
 
-            #[inline]
+            #[inline(always)]
             fn poll(
                 self: ::core::pin::Pin<&mut Self>,
                 cx: &mut ::core::task::Context<'_>,

@@ -86,7 +86,7 @@ pub(crate) fn poll_a_little<F: Future>(future: F, polls: usize) -> Option<F::Out
             return Some(output);
         }
         // Now and then it is dropped with a wake that no poll has seen.
-        if NEXT.fetch_add(1, Relaxed) % 3 == 0 {
+        if NEXT.fetch_add(1, Relaxed).is_multiple_of(3) {
             thread::yield_now();
         }
     }

@@ -22,10 +22,13 @@ impl Queue for RawMutex {
     type Want = ();
     type Got = ();
 
-    #[inline]
+    #[inline(always)]
+    fn try_at_once(&self, (): ()) -> Option<()> {
+        self.word().try_acquire().then_some(())
+    }
+
     fn try_take(&self, (): (), standing: Standing) -> Option<()> {
         match standing {
-            Standing::Newcomer if self.word().try_acquire() => Some(()),
             Standing::Newcomer | Standing::Woken => self.poll_for_task(),
             Standing::Queued => self.look_for_task(),
         }
@@ -68,7 +71,6 @@ impl RawMutex {
     }
 
     /// Polls as a thread does, but does not yield its processor, which other tasks want.
-    #[cold]
     fn poll_for_task(&self) -> Option<()> {
         let mut wait = Wait::begin(self.key(), Some(Moment::NEVER));
         loop {
