@@ -52,7 +52,7 @@ const_assert!(size_of::<GetOrInit<'static, [u64; 9], (), ()>>() <= 128);
 #[cfg(target_pointer_width = "64")]
 const_assert!(size_of::<GetOrInit<'static, u8, Make<u8>, Ready<u8>>>() <= 128 + 8);
 #[cfg(target_pointer_width = "64")]
-const_assert!(size_of::<GetOrInit<'static, u8, Make<u8>, [u64; 32]>>() <= 40 + 256);
+const_assert!(size_of::<GetOrInit<'static, u8, Make<u8>, [u64; 32]>>() <= 48 + 256);
 const_assert!(size_of::<Once>() == 1 && size_of::<OnceLock<u8>>() == 2);
 
 /// A future that is polled by a task of its own.
@@ -451,12 +451,14 @@ fn blocking_inside_of_its_own_initialisation_is_found() {
 }
 
 #[test]
-fn the_place_where_it_began_is_reported() {
+fn the_report_names_the_function_and_the_place() {
     let lock = OnceLock::new();
-    let line = line!() + 1;
-    let made = lock.get_or_init_async(|| {
+    let made = lock.get_or_init_async(async || {
+        let line = line!() + 1;
         panics(&format!("once_async.rs:{line}"), || _ = lock.get_or_init(|| 1));
-        ready(1)
+        let function = "by `once_async::the_report_names_the_function_and_the_place::{{closure}}`";
+        panics(function, || _ = lock.get_or_init(|| 1));
+        1
     });
     block_on(made);
 }

@@ -8,6 +8,11 @@ impl Queue for RawLatch {
     type Want = ();
     type Got = ();
 
+    #[inline(always)]
+    fn try_at_once(&self, (): ()) -> Option<()> {
+        self.is_open().then_some(())
+    }
+
     /// Who was woken looks too, as in [`RawLatch::wait`].
     fn try_take(&self, (): (), _: Standing) -> Option<()> {
         self.is_open().then_some(())

@@ -315,7 +315,6 @@ impl<T> OnceLock<T> {
     /// assert_eq!(NAME.get_or_init(|| unreachable!()), "looked up");
     /// ```
     #[inline]
-    #[track_caller]
     pub fn get_or_init_async<F, Fut>(&self, make: F) -> GetOrInit<'_, T, F, Fut>
     where
         F: FnOnce() -> Fut,
@@ -340,7 +339,6 @@ impl<T> OnceLock<T> {
     /// assert_eq!(block_on(lock.get_or_try_init_async(async || "5".parse())), Ok(&5));
     /// ```
     #[inline]
-    #[track_caller]
     pub fn get_or_try_init_async<F, Fut, E>(&self, make: F) -> GetOrTryInit<'_, T, F, Fut>
     where
         F: FnOnce() -> Fut,

@@ -42,7 +42,7 @@
 //!   was running it ends in the child too, and so does a task that is polled or dropped there. What another thread was running stays `RUNNING` for ever.
 
 use super::{
-    reentry::{self, Frame},
+    reentry::{self, Frame, Name},
     state::{Aim, Attempt, Before, End, Phase, Poison, Wakes, Wish, Word},
 };
 use crate::{parked::Parked, task::first_in_line_within};
@@ -124,7 +124,7 @@ impl RawOnce {
         match self.attempt(Wish { aim: Aim::Run, poison }, None) {
             Outcome::Begun(before) => {
                 let mut run = Run::begun(self, End::Poisoned);
-                let frame = Frame::new(self.key(), Location::caller());
+                let frame = Frame::new(self.key(), Name::BeganAt(Location::caller()));
                 let _listed = frame.list();
                 run.will_end(initialise(before));
                 Ok(())

@@ -189,7 +189,7 @@ fn unwinding_poisons() {
 /// Coroutines: two initialisations of one thread, of which the outer one ends first.
 #[test]
 fn frames_leave_the_list_in_any_order() {
-    let here = std::panic::Location::caller();
+    let here = super::reentry::Name::BeganAt(std::panic::Location::caller());
     let one = super::reentry::Frame::new(1, here);
     let first = one.list();
     let two = super::reentry::Frame::new(2, here);

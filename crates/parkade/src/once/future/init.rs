@@ -9,16 +9,16 @@ use super::{At, Found, HasOnce};
 use crate::{
     once::{
         raw::{RawOnce, Run},
-        reentry::Frame,
+        reentry::{Frame, Name},
         slot::Slot,
         state::{Aim, End, Poison, Wish},
     },
     task::{Handle, Waiting},
 };
 use core::{
+    any::type_name,
     future::Future,
     mem::ManuallyDrop,
-    panic::Location,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -33,8 +33,6 @@ impl<I, T> HasOnce for Slot<I, T> {
 pub(crate) struct Starter<'a, T, F> {
     at: At<'a, Slot<(), T>>,
     make: F,
-    /// Where the user has asked for it.
-    began: &'static Location<'static>,
 }
 
 impl<'a, T, F> Handle for Starter<'a, T, F> {
@@ -64,10 +62,8 @@ pub(crate) enum Init<'a, T, F, Fut> {
 }
 
 impl<'a, T, F, Fut> Init<'a, T, F, Fut> {
-    #[track_caller]
     pub(crate) fn new(slot: &'a Slot<(), T>, make: F) -> Self {
-        let began = Location::caller();
-        Init::Waits(Waiting::new(Starter { at: At(slot), make, began }))
+        Init::Waits(Waiting::new(Starter { at: At(slot), make }))
     }
 
     /// Whether it has been ready, or has panicked.
@@ -143,7 +139,7 @@ where
 /// The user's future, and the right to run it.
 pub(crate) struct Running<'a, T, Fut> {
     slot: &'a Slot<(), T>,
-    began: &'static Location<'static>,
+    function: &'static str,
     /// Pinned. Until it is dropped, by `drop`.
     future: ManuallyDrop<Fut>,
     /// Of that slot; dropped after the future. Not there while it is polled and after that was over.
@@ -152,15 +148,16 @@ pub(crate) struct Running<'a, T, Fut> {
 
 impl<'a, T, Fut> Running<'a, T, Fut> {
     fn begin<F: FnOnce() -> Fut>(starter: Starter<'a, T, F>, mut run: Run<'a>) -> Self {
-        let Starter { at: At(slot), make, began } = starter;
+        let Starter { at: At(slot), make } = starter;
+        let function = type_name::<F>();
         run.will_end(End::Poisoned);
         let future = {
-            let frame = Frame::new(slot.once().key(), began);
+            let frame = Frame::new(slot.once().key(), Name::Task(function));
             let _listed = frame.list();
             make()
         };
         run.will_end(End::New);
-        Running { slot, began, future: ManuallyDrop::new(future), run: Some(run) }
+        Running { slot, function, future: ManuallyDrop::new(future), run: Some(run) }
     }
 }
 
@@ -172,7 +169,7 @@ impl<'a, T, Fut: Future> Running<'a, T, Fut> {
         let mut run = this.run.take().expect("a future was polled after it has panicked");
         run.will_end(End::Poisoned);
         let poll = {
-            let frame = Frame::new(this.slot.once().key(), this.began);
+            let frame = Frame::new(this.slot.once().key(), Name::Task(this.function));
             let _listed = frame.list();
             // SAFETY: pinned as we are.
             unsafe { Pin::new_unchecked(&mut *this.future) }.poll(cx)
@@ -190,7 +187,7 @@ impl<'a, T, Fut: Future> Running<'a, T, Fut> {
 
 impl<T, Fut> Drop for Running<'_, T, Fut> {
     fn drop(&mut self) {
-        let frame = Frame::new(self.slot.once().key(), self.began);
+        let frame = Frame::new(self.slot.once().key(), Name::Task(self.function));
         let _listed = frame.list();
         // SAFETY: once, in its place.
         unsafe { ManuallyDrop::drop(&mut self.future) };

@@ -45,6 +45,11 @@ impl<'a, O: HasOnce> Queue for At<'a, O> {
     type Want = Wish;
     type Got = Found<'a>;
 
+    #[inline(always)]
+    fn try_at_once(&self, _: Wish) -> Option<Found<'a>> {
+        self.0.once().is_completed().then_some(Found::Done)
+    }
+
     /// It does not poll: initialisations take their time, and this one may have to be polled by the very thread that would
     /// poll for its end.
     fn try_take(&self, wish: Wish, _: Standing) -> Option<Found<'a>> {
