@@ -31,6 +31,7 @@
 pub(crate) mod send;
 
 use core::{
+    any::Any,
     cell::Cell,
     future::Future,
     pin::Pin,
@@ -220,7 +221,7 @@ impl<H: Handle> Future for Waiting<H> {
 }
 
 #[cold]
-fn polled_too_often() -> ! {
+pub(crate) fn polled_too_often() -> ! {
     panic!("a future was polled after it was ready");
 }
 
@@ -256,8 +257,9 @@ impl<Q: Queue> Drop for Wake<'_, Q> {
     }
 }
 
+/// One poll of a task that wants `want`, and has `waiter` for no other queue meanwhile.
 #[cold]
-fn poll_queue<Q: Queue>(
+pub(crate) fn poll_queue<Q: Queue>(
     queue: &Q,
     want: Q::Want,
     waiter: Pin<&TaskWaiter>,
@@ -315,25 +317,50 @@ fn poll_queue<Q: Queue>(
 
 /// Ends the wait of a task that has what it wants, or wants it no more.
 #[cold]
-fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>) {
-    let left = Cell::new(false);
-    let depart = |departure| {
-        queue.left(want, departure);
-        left.set(true);
-    };
-    // SAFETY: (2) `left` touches the word alone; (4) a future that is dropped or polled is had exclusively; (5) as above.
-    let cancel = || unsafe { waiter.cancel(depart) };
-    // A waker that panics when it is dropped does so when the wait is over.
-    let found = catch_unwind(AssertUnwindSafe(cancel));
+pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>) {
+    // SAFETY: `left` touches the word alone, and who drops or polls a future has it exclusively.
+    let (found, panicked) = unsafe { cancel(waiter, |departure| queue.left(want, departure)) };
     match found {
-        Ok(Cancelled::Unparked(token)) => queue.pass_on(want, token),
-        Ok(Cancelled::Left) => queue.after_leaving(want),
-        Ok(Cancelled::NotParked) => {}
-        Err(_) if left.get() => queue.after_leaving(want),
-        Err(_) => queue.pass_on(want, DEFAULT_UNPARK_TOKEN),
+        Cancelled::Unparked(token) => queue.pass_on(want, token),
+        Cancelled::Left => queue.after_leaving(want),
+        Cancelled::NotParked => {}
     }
-    if let Err(panic) = found {
-        resume_unwind(panic);
+    panicked.resume();
+}
+
+/// The panic of a waker that was dropped.
+#[must_use = "a panic is not to be lost"]
+pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
+
+impl Panicked {
+    /// Goes on with it, once all is done that is to be done.
+    pub(crate) fn resume(self) {
+        if let Some(payload) = self.0 {
+            resume_unwind(payload);
+        }
+    }
+}
+
+/// [`TaskWaiter::cancel`], which says how it has found the waiter even if it panics.
+///
+/// # Safety
+/// As there; this is not called from a signal handler.
+pub(crate) unsafe fn cancel(
+    waiter: Pin<&TaskWaiter>,
+    left: impl FnOnce(Departure),
+) -> (Cancelled, Panicked) {
+    let has_left = Cell::new(false);
+    let left = |departure| {
+        left(departure);
+        has_left.set(true);
+    };
+    // SAFETY: the same duties.
+    let cancel = || unsafe { waiter.cancel(left) };
+    // A waker that panics when it is dropped does so when the wait is over.
+    match catch_unwind(AssertUnwindSafe(cancel)) {
+        Ok(found) => (found, Panicked(None)),
+        Err(payload) if has_left.get() => (Cancelled::Left, Panicked(Some(payload))),
+        Err(payload) => (Cancelled::Unparked(DEFAULT_UNPARK_TOKEN), Panicked(Some(payload))),
     }
 }
 

@@ -62,7 +62,7 @@ impl Queue for RawMutex {
 }
 
 impl RawMutex {
-    fn look_for_task(&self) -> Option<()> {
+    pub(super) fn look_for_task(&self) -> Option<()> {
         if !self.word().try_acquire_as(Role::Newcomer) {
             return None;
         }
