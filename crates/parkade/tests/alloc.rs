@@ -341,7 +341,7 @@ fn counted_during_tasks() {
             let mut waits = pin!(latch.wait_async());
             let mut others = pin!(group.clone().wait_async());
             let mut value_there = pin!(value.wait_async());
-            let mut makes = pin!(value.get_or_init_async(|| yield_now()));
+            let mut makes = pin!(value.get_or_init_async(yield_now));
             let _ = waits.as_mut().poll(task).is_ready() || others.as_mut().poll(task).is_ready();
             let _ =
                 value_there.as_mut().poll(task).is_ready() || makes.as_mut().poll(task).is_ready();
