@@ -73,7 +73,7 @@ impl WaitGroup {
         WaitGroup { latch: Arc::new(RawLatch::new(1)) }
     }
 
-    /// How many handles there are, this one included, and without those whose threads wait. Other threads may
+    /// How many handles there are, this one included, and without those that wait. Other threads may
     /// join and leave at any time, unless this is the only one.
     ///
     /// ```

@@ -18,7 +18,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker},
     thread,
 };
 use support::{
@@ -432,6 +432,35 @@ fn a_waker_that_panics_does_so_when_it_is_initialised() {
     assert!(explosive.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     panics("a waker", || _ = lock.get_or_init(|| 2));
     assert_eq!(lock.get(), Some(&2));
+}
+
+/// Whether the next waker that is dropped panics.
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// The wakers of which one panics when it is dropped.
+static FRAGILE: RawWakerVTable = RawWakerVTable::new(
+    |data| RawWaker::new(data, &FRAGILE),
+    |_| {},
+    |_| {},
+    |_| assert!(!ARMED.swap(false, Relaxed), "a waker was dropped"),
+);
+
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_leaves_no_initialisation_behind() {
+    // SAFETY: none of its functions uses the data.
+    let waker = unsafe { Waker::new(std::ptr::null(), &FRAGILE) };
+    let cx = &mut Context::from_waker(&waker);
+    let lock = OnceLock::new();
+    let dropped = Waits::queued(lock.get_or_init_async(pending));
+    let mut starter = Waits::queued(lock.get_or_init_async(|| ready(1)));
+    let mut fragile = Box::pin(lock.get_or_init_async(|| ready(2)));
+    assert!(fragile.as_mut().poll(cx).is_pending());
+    drop(dropped);
+    // It begins out of its turn, and with that leaves the queue.
+    ARMED.store(true, Relaxed);
+    panics("a waker was dropped", || _ = fragile.as_mut().poll(cx));
+    assert!(!ARMED.load(Relaxed) && lock.get().is_none());
+    assert_eq!(starter.poll(), Some(&1));
 }
 
 #[test]
