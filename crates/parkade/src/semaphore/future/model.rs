@@ -7,7 +7,7 @@ use super::super::{
 };
 use crate::{
     model::{Executor, Policy, block_on, explore, explore_only},
-    task::{Handle, Queue, Waiting},
+    task::{Handle, Waiting},
 };
 use core::{pin::pin, task::Poll};
 
