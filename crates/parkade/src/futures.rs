@@ -13,6 +13,7 @@ pub use crate::keyed::{
 pub use crate::{
     barrier::WaitBarrier,
     latch::WaitLatch,
+    many::future::LockMany,
     mutex::{
         future::face::{Lock, LockOwned, OwnedMutexGuard},
         when::future::face::LockWhen,

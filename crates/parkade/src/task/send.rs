@@ -68,6 +68,11 @@ pub struct SendGuard<G>(G);
 unsafe impl<G: Sendable<Sent: Send>> Send for SendGuard<G> {}
 
 impl<G> SendGuard<G> {
+    /// Covers any guard: one that may not be sent makes a cover that may not.
+    pub(crate) fn cover(guard: G) -> SendGuard<G> {
+        SendGuard(guard)
+    }
+
     /// The guard as it was.
     pub fn into_inner(this: Self) -> G {
         this.0
