@@ -12,6 +12,7 @@ pub use crate::keyed::{
 };
 pub use crate::{
     barrier::WaitBarrier,
+    condvar::future::face::{WaitAsyncGuard, WaitCondvar, WaitCondvarWhile},
     latch::WaitLatch,
     many::future::LockMany,
     mutex::{

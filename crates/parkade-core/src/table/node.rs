@@ -75,7 +75,7 @@ pub(crate) enum Standing {
 /// How a task's node is, as its owner knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It has never waited; of the node this field alone is initialised ([`TaskNode`]).
+    /// It has never waited; of the node this field and the note alone are initialised ([`TaskNode`]).
     Unborn,
     /// It does not wait.
     Idle,
@@ -103,6 +103,8 @@ pub(crate) struct Node {
     listed: Cell<bool>,
     /// Of a task. Access: the owner's.
     stage: Cell<Stage>,
+    /// Of a task: what its builder has noted. Access: the owner's. It fills what would be padding.
+    note: Cell<u8>,
     /// Neighbours in the queue of one key or in a ring (rule 6); `next` also chains taken nodes. Access: rules 1, 2.
     pub(super) prev: Cell<Link>,
     pub(super) next: Cell<Link>,
@@ -147,6 +149,7 @@ impl Node {
                 queued: Cell::new(false),
                 listed: Cell::new(false),
                 stage: Cell::new(Stage::Idle),
+                note: Cell::new(0),
                 prev: Cell::new(None),
                 next: Cell::new(None),
                 tail: Cell::new(None),
@@ -259,6 +262,10 @@ impl TaskNode {
         let stage = unsafe { &raw mut (*node.as_mut_ptr()).stage };
         // SAFETY: as above.
         unsafe { stage.write(Cell::new(Stage::Unborn)) };
+        // SAFETY: as above.
+        let note = unsafe { &raw mut (*node.as_mut_ptr()).note };
+        // SAFETY: as above.
+        unsafe { note.write(Cell::new(0)) };
         TaskNode(UnsafeCell::new(node))
     }
 
@@ -282,6 +289,14 @@ impl TaskNode {
         self.stage() == Stage::Parked
     }
 
+    /// What the builder has noted; for the owner.
+    #[inline(always)]
+    pub(crate) fn note(&self) -> &Cell<u8> {
+        let node = self.0.get().cast::<Node>();
+        // SAFETY: as in `stage`.
+        unsafe { &(*node).note }
+    }
+
     /// The node of one that has waited, or waits.
     pub(crate) fn born(&self) -> Option<&Node> {
         if self.stage() == Stage::Unborn {
@@ -294,8 +309,10 @@ impl TaskNode {
     /// The node, which is to wait. For the owner.
     pub(crate) fn make(&self) -> &Node {
         if self.stage() == Stage::Unborn {
+            let note = self.note().get();
             // SAFETY: nobody has a reference to it, or knows of it: the owner's alone until it waits.
             unsafe { self.0.get().cast::<Node>().write(Node::of_task()) };
+            self.note().set(note);
         }
         // SAFETY: as in `born`.
         unsafe { &*self.0.get().cast::<Node>() }

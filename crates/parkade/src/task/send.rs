@@ -90,6 +90,10 @@ impl<G> SendGuard<G> {
     pub fn get(this: &Self) -> &G {
         &this.0
     }
+
+    pub(crate) fn get_mut(this: &mut Self) -> &mut G {
+        &mut this.0
+    }
 }
 
 impl<G: Deref> Deref for SendGuard<G> {
