@@ -3,42 +3,32 @@
 //! # Theory
 //!
 //! A task is in one of four phases: it wants the lock, it holds the lock (only within a poll, or in a guard that it was given), it is
-//! in the queue of those who wait for a condition, or it is over. In that queue it stands as a thread does, with a ticket, and those who
-//! release call its condition. But nobody relies on a task: who has found one whose condition is true looks on, for a
-//! thread. The task is moved to the queue of the lock, and woken in its turn; then it wants the lock like any other.
-//!
-//! A release puts one task in line at most. Were there another whose condition is true, then the first, once it has the lock,
-//! looks at it; or each release that comes in between; or it is nudged.
+//! in the queue of those who wait for a condition, or it is over. In that queue it shows nothing: nobody but the task calls its
+//! condition, because its future may be forgotten. Whoever may have changed something moves it to the queue of the lock; it is
+//! woken in its turn, takes the lock, looks, and joins the others again if its condition is false.
 //!
 //! # Who wakes the next, by exit
 //!
-//! * its condition is true and it has the lock: its own release looks;
-//! * false: as the thread's; then it lets go;
-//! * dropped before all this, or wanting the lock: see `task/mod.rs`; and if it has been told that its condition is true, the same as
-//!   if it had been woken for the lock: those whom it was put before have to be looked after;
-//! * dropped while it waits for a condition: it held no wake. Pinned: its ticket is in use until it is let go: the drop waits
-//!   for conditions to be called, as a thread that times out does;
+//! * its condition is true and it has the lock: its own release, as anybody's;
+//! * false: it has changed nothing, unless it has just been given a guard; it lets go like any holder, and moves no tasks then;
+//! * dropped while it wants the lock, or has been moved: see `task/mod.rs`;
+//! * dropped while it waits for a condition: it held no wake;
 //! * panics in its condition: it holds the lock, and gives it back;
+//! * forgotten: it is moved and woken, in vain;
 //! * forked: a child's future wants the lock, anew.
 
-use super::{
-    super::RawMutex,
-    Departed,
-    ticket::{Condition, Owner, Ticket},
-};
+use super::super::RawMutex;
 use crate::{
     parked::Parked,
-    requeue::Lock,
+    requeue::{Conditions, Lock},
     task::{Queue, cancel, leave, poll_queue, polled_too_often},
 };
 use core::{
-    cell::{Cell, OnceCell},
+    cell::{Cell, UnsafeCell},
     pin::Pin,
     task::{Context, Poll, ready},
 };
-use parkade_core::{
-    Cancelled, DEFAULT_UNPARK_TOKEN, Departure, ParkRequest, ParkResult, Place, TaskWaiter,
-};
+use parkade_core::{Cancelled, Departure, ParkRequest, ParkResult, ParkToken, TaskWaiter};
 
 #[cfg(not(loom))]
 pub(crate) mod face;
@@ -50,40 +40,35 @@ mod mutants;
 /// How far a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// It wants the lock, for the first time.
-    Begins,
-    /// It wants the lock, because its condition may be true.
-    Called,
-    /// It holds the lock.
-    Holds,
+    /// It wants the lock.
+    Wants,
+    /// It holds the lock, and may have changed what it protects.
+    Has,
+    /// It holds the lock, and has changed nothing.
+    Looks,
     /// It waits for its condition.
     Waits,
     Over,
 }
 
 /// A task's wait for a condition and the lock.
-pub(crate) struct Waiting<T: ?Sized, F> {
-    condition: Condition<T, F>,
-    /// Made when the condition has its place. It borrows it.
-    ticket: OnceCell<Ticket<'static>>,
+pub(crate) struct Waiting<F> {
+    /// Access: by who polls.
+    condition: UnsafeCell<F>,
     phase: Cell<Phase>,
     waiter: TaskWaiter,
 }
 
-// SAFETY: a condition and a reference to what it is about, called on one thread at a time. The ticket points to the condition.
-unsafe impl<T: ?Sized + Send, F: Send> Send for Waiting<T, F> {}
+// SAFETY: a condition, called on one thread at a time.
+unsafe impl<F: Send> Send for Waiting<F> {}
 // SAFETY: a shared reference gives access to nothing but through functions that demand to be called one at a time.
-unsafe impl<T: ?Sized + Send, F: Send> Sync for Waiting<T, F> {}
+unsafe impl<F: Send> Sync for Waiting<F> {}
 
-impl<T: ?Sized, F: FnMut(&T) -> bool> Waiting<T, F> {
-    /// # Safety
-    /// 1. `data` is protected by the lock that the other functions are given, and alive as long as that is.
-    /// 2. If `phase` says so its caller holds the lock, and from here on we do.
-    pub(super) unsafe fn new(data: *const T, condition: F, phase: Phase) -> Waiting<T, F> {
+impl<F> Waiting<F> {
+    /// `Phase::Has` if its maker holds the lock: from here on it does.
+    pub(super) fn new(condition: F, phase: Phase) -> Waiting<F> {
         Waiting {
-            // SAFETY: holders call it, who have no reference to the data then.
-            condition: unsafe { Condition::new(data, condition) },
-            ticket: OnceCell::new(),
+            condition: UnsafeCell::new(condition),
             phase: Cell::new(phase),
             waiter: TaskWaiter::new(),
         }
@@ -94,30 +79,39 @@ impl<T: ?Sized, F: FnMut(&T) -> bool> Waiting<T, F> {
         unsafe { self.map_unchecked(|this| &this.waiter) }
     }
 
-    fn ticket(&self) -> &Ticket<'static> {
-        self.ticket.get_or_init(|| {
-            // SAFETY: we are pinned, and leave the queue before we go away; nobody has the ticket afterwards.
-            unsafe { Ticket::of_place(&raw const self.condition, Owner::Task) }
-        })
-    }
-
-    /// Ready with the lock, when the condition is true.
+    /// Ready with the lock, when the condition is true of `data`.
     ///
     /// # Safety
-    /// 1. `raw` is the lock of `new`, the same whenever it is asked for.
+    /// 1. `raw` is the lock, the same whenever it is asked for, and protects `data`; if we were made with it held nobody else
+    ///    has a reference to the data.
     /// 2. No other call is in progress.
-    pub(super) unsafe fn poll(self: Pin<&Self>, raw: &RawMutex, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) unsafe fn poll<T: ?Sized>(
+        self: Pin<&Self>,
+        raw: &RawMutex,
+        data: *const T,
+        cx: &mut Context<'_>,
+    ) -> Poll<()>
+    where
+        F: FnMut(&T) -> bool,
+    {
         loop {
             match self.phase.get() {
-                Phase::Begins | Phase::Called => {
+                Phase::Wants => {
                     let ((), panicked) = ready!(poll_queue(raw, (), self.waiter(), cx));
-                    self.phase.set(Phase::Holds);
-                    let held = Held { raw, phase: &self.phase };
+                    self.phase.set(Phase::Looks);
+                    let held = self.held(raw);
                     panicked.resume();
                     core::mem::forget(held);
                 }
-                Phase::Holds => {
-                    if self.look(raw) {
+                Phase::Has | Phase::Looks => {
+                    let held = self.held(raw);
+                    // SAFETY: duty 2.
+                    let condition = unsafe { &mut *self.condition.get() };
+                    // SAFETY: we hold the lock, and have given nobody a reference.
+                    let is_true = condition(unsafe { &*data });
+                    core::mem::forget(held);
+                    if is_true {
+                        self.phase.set(Phase::Over);
                         return Poll::Ready(());
                     }
                     ready!(self.park(raw, cx));
@@ -128,24 +122,14 @@ impl<T: ?Sized, F: FnMut(&T) -> bool> Waiting<T, F> {
         }
     }
 
-    /// Calls the condition, with the lock held; if it panics it is not held any more.
-    fn look(&self, raw: &RawMutex) -> bool {
-        let held = Held { raw, phase: &self.phase };
-        let is_true = self.condition.is_true();
-        core::mem::forget(held);
-        if is_true {
-            self.phase.set(Phase::Over);
-        }
-        is_true
-    }
-
     /// Joins those who wait for a condition, and lets go of the lock.
     fn park(self: Pin<&Self>, raw: &RawMutex, cx: &mut Context<'_>) -> Poll<()> {
-        let held = Held { raw, phase: &self.phase };
-        let conditions = raw.about_to_wait();
-        let place = if self.ticket.get().is_some() { Place::Front } else { Place::Back };
-        let request =
-            ParkRequest::new(raw.conditions_key()).token(self.ticket().token()).place(place);
+        let held = self.held(raw);
+        let conditions = match self.phase.get() {
+            Phase::Has => raw.about_to_wait(),
+            _ => raw.about_to_wait_unchanged(),
+        };
+        let request = ParkRequest::new(raw.conditions_key()).token(ParkToken(crate::task::TASK));
         let queues = || {
             raw.word().publish_conditions(Parked::Some);
             true
@@ -155,52 +139,45 @@ impl<T: ?Sized, F: FnMut(&T) -> bool> Waiting<T, F> {
         let poll = unsafe { self.waiter().poll_park(cx, request, queues, || {}) };
         core::mem::forget(held);
         self.phase.set(Phase::Waits);
+        // Not while it parks: it does not sleep, and wakers may panic.
         raw.release_to_wait(conditions);
         self.after_look(poll)
     }
 
     /// Polled while it waits for a condition: woken, or for whatever reason.
     fn look_at_queue(self: Pin<&Self>, raw: &RawMutex, cx: &mut Context<'_>) -> Poll<()> {
-        let request = ParkRequest::new(raw.conditions_key()).token(self.ticket().token());
+        let request = ParkRequest::new(raw.conditions_key()).token(ParkToken(crate::task::TASK));
         // In a forked child it is not queued, and queues only with the lock.
         // SAFETY: as in `park`.
         let poll = unsafe { self.waiter().poll_park(cx, request, || false, || {}) };
         if poll.is_pending() && raw.look_for_task().is_some() {
-            self.phase.set(Phase::Holds);
+            self.phase.set(Phase::Looks);
+            let held = self.held(raw);
             // If it has been woken as well: it has the lock.
-            let _ = self.leave_queue(raw);
+            let (_, panicked) = self.leave_queue(raw);
+            panicked.resume();
+            core::mem::forget(held);
             return Poll::Ready(());
         }
         self.after_look(poll)
     }
 
     fn after_look(&self, poll: Poll<ParkResult>) -> Poll<()> {
-        poll.map(|result| {
-            self.phase.set(match result {
-                ParkResult::Unparked(_) => Phase::Called,
-                ParkResult::Invalid | ParkResult::TimedOut => Phase::Begins,
-            });
-        })
+        // Woken, and in a forked child not queued any more: it wants the lock.
+        poll.map(|_| self.phase.set(Phase::Wants))
     }
 
     /// Leaves the queue of those who wait for a condition, or that of the lock if it was moved there.
-    fn leave_queue(self: Pin<&Self>, raw: &RawMutex) -> Cancelled {
-        let departed = Cell::new(Departed::Free);
+    fn leave_queue(self: Pin<&Self>, raw: &RawMutex) -> (Cancelled, crate::task::Panicked) {
         let left = |departure: Departure| {
             if departure.key == raw.key() {
                 raw.left((), departure);
             } else {
                 raw.word().publish_conditions(departure.have_more_threads.into());
-                departed.set(self.ticket().leave());
             }
         };
-        // SAFETY: `left` touches the word and the ticket; who polls or drops has us exclusively.
-        let (found, panicked) = unsafe { cancel(self.waiter(), left) };
-        if departed.get() == Departed::InUse {
-            self.ticket().wait_until_done();
-        }
-        panicked.resume();
-        found
+        // SAFETY: `left` touches the word; who polls or drops has us exclusively.
+        unsafe { cancel(self.waiter(), left) }
     }
 
     /// Ends the wait, whatever its phase: `drop`.
@@ -209,22 +186,30 @@ impl<T: ?Sized, F: FnMut(&T) -> bool> Waiting<T, F> {
     /// As for `poll`.
     pub(super) unsafe fn end(self: Pin<&Self>, raw: &RawMutex) {
         match self.phase.replace(Phase::Over) {
-            Phase::Begins => leave(raw, (), self.waiter()),
-            Phase::Called => {
-                leave(raw, (), self.waiter());
-                raw.pass_on((), DEFAULT_UNPARK_TOKEN);
-            }
-            Phase::Holds => raw.release(),
+            Phase::Wants => leave(raw, (), self.waiter()),
+            Phase::Has | Phase::Looks => raw.release(),
             Phase::Waits => {
-                if let Cancelled::Unparked(token) = self.leave_queue(raw) {
+                let (found, panicked) = self.leave_queue(raw);
+                if let Cancelled::Unparked(token) = found {
                     raw.pass_on((), token);
                 }
+                panicked.resume();
             }
             Phase::Over => {}
         }
-        if let Some(ticket) = self.ticket.get() {
-            ticket.retire();
-        }
+    }
+
+    fn held<'a>(&'a self, raw: &'a RawMutex) -> Held<'a> {
+        Held { raw, phase: &self.phase }
+    }
+}
+
+impl RawMutex {
+    /// As `about_to_wait`, for a task that has looked, and has changed nothing.
+    fn about_to_wait_unchanged(&self) -> Conditions {
+        self.word().announce_as_holder();
+        self.make_binding();
+        self.look_after_look(self.word().queue())
     }
 }
 

@@ -22,10 +22,15 @@
 //!
 //! A condition that panics elsewhere counts as true: its own thread will call it, holding the lock, and panic there.
 //!
+//! *Tasks* (`future.rs`) are in the same queue, but show nothing: a future may be forgotten, with what its condition borrows long gone, and
+//! a lock may come to be where another was that it was queued for. So nobody calls a task's condition but the task. Who
+//! releases after it may have changed something moves all tasks to the queue of the lock, asleep; each looks in its turn, and joins the
+//! others again if its condition is false. It has changed nothing then, so its release moves nobody.
+//!
 //! # The invariant
 //!
 //! When the lock is free, nobody is designated, and no thread is in the midst of leaving it, then nobody is queued
-//! for it and no condition is true. It is the mutex's own with the second half added, and is kept at the same
+//! for it and no condition is true (of a thread; and none of a task that is in this queue). It is the mutex's own with the second half added, and is kept at the same
 //! places: by who lets go, and by the designated thread if it gives up. `NEEDS_WAKE` stands for both halves.
 //! So a thread that waits for a condition owes nobody anything, in either queue, unless it is designated.
 //!
@@ -85,14 +90,14 @@ use super::{
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Moving},
-    task::first_in_line,
+    task::is_task,
 };
 use core::cell::Cell;
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, Departure, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place,
     RequeueFilterOp, UnparkResult, shim::AbortOnUnwind,
 };
-use ticket::{Answers, Chain, Condition, Departed, Owner, Ticket};
+use ticket::{Answers, Chain, Condition, Departed, Ticket};
 
 /// How long a thread waits, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,30 +140,14 @@ pub enum Waited {
     LateWithoutLock,
 }
 
-/// Those whose conditions are true.
-#[derive(Debug, Clone, Copy, Default)]
-struct Chosen {
-    thread: Option<ParkToken>,
-    task: Option<ParkToken>,
-}
-
-impl Chosen {
-    fn is_empty(self) -> bool {
-        self.thread.is_none() && self.task.is_none()
-    }
-}
-
-/// Which of the chosen were still there.
+/// Who looks at conditions as a holder lets go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Moved {
-    thread: Found,
-    task: Found,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    No,
-    Yes,
+enum Looks {
+    /// There is nobody who waits for one.
+    Nobody,
+    /// Somebody is on the way.
+    Designated,
+    We,
 }
 
 /// How a thread has left the queues.
@@ -187,7 +176,7 @@ impl RawMutex {
         if condition.is_true() {
             return Waited::True;
         }
-        let ticket = Ticket::of_condition(&condition, Owner::Thread);
+        let ticket = Ticket::of_condition(&condition);
         let (mut place, since) = (Place::Back, Moment::now());
         let waited = loop {
             if limit.deadline().is_some_and(|deadline| Moment::now() >= deadline) {
@@ -276,65 +265,91 @@ impl RawMutex {
     /// thread that has given up since is found missing by the release itself, which looks at the word again (R1, R2).
     #[inline]
     pub(super) fn look_at_conditions(&self, queue: Queue) -> Conditions {
-        if !queue.has_conditions() {
-            Conditions::AllFalse
-        } else if queue.waking() && !forked() {
-            Conditions::NotLookedAt
-        } else {
-            self.put_first_true_in_line()
+        if queue.has_conditions() { self.look_after_change(queue) } else { Conditions::AllFalse }
+    }
+
+    /// The same for a task that has changed nothing.
+    pub(super) fn look_after_look(&self, queue: Queue) -> Conditions {
+        match self.who_looks(queue) {
+            Looks::Nobody => Conditions::AllFalse,
+            Looks::Designated => Conditions::NotLookedAt,
+            Looks::We => self.put_first_true_in_line(&self.pin()),
         }
     }
 
-    /// Steps (1) to (4): puts the first thread in line whose condition is true, and the first task before it.
     #[cold]
-    fn put_first_true_in_line(&self) -> Conditions {
-        loop {
-            let chain = self.pin();
-            if let Some(conditions) = self.put_in_line(&chain) {
-                return conditions;
-            }
+    fn look_after_change(&self, queue: Queue) -> Conditions {
+        if self.who_looks(queue) == Looks::Designated {
+            // It may have been designated for something else than what we have changed, but it is no task: those do not rely on it.
+            self.move_tasks();
+            return Conditions::NotLookedAt;
+        }
+        let chain = self.pin();
+        if chain.has_met_tasks() {
+            self.move_tasks();
+        }
+        self.put_first_true_in_line(&chain)
+    }
+
+    fn who_looks(&self, queue: Queue) -> Looks {
+        if !queue.has_conditions() {
+            Looks::Nobody
+        } else if queue.waking() && !forked() {
+            Looks::Designated
+        } else {
+            Looks::We
         }
     }
 
-    /// Steps (2) to (4). `None` if one of those whose conditions were true has left meanwhile: then others may have to be
-    /// looked at.
-    fn put_in_line(&self, chain: &Chain<'_>) -> Option<Conditions> {
+    /// Moves all tasks to the queue of the lock, which the caller holds.
+    fn move_tasks(&self) {
+        self.word().announce_as_holder();
+        self.make_binding();
+        let filter = |token| {
+            if !is_task(token) {
+                return RequeueFilterOp::Skip;
+            }
+            // Our release, which is not plain, will look at the queue.
+            let queues = self.word().try_prepare_park(Role::Newcomer);
+            debug_assert!(queues, "announced, and held by us");
+            RequeueFilterOp::Requeue
+        };
+        self.move_conditions(filter, |_| {});
+    }
+
+    #[cold]
+    fn put_first_true_in_line(&self, chain: &Chain<'_>) -> Conditions {
         let mut answers = Answers::none();
-        let mut chosen = Chosen::default();
         for ticket in chain.iter() {
-            let place = match ticket.owner() {
-                Owner::Thread => &mut chosen.thread,
-                Owner::Task => &mut chosen.task,
-            };
-            if place.is_some() || !answers.is_true(ticket) {
-                continue;
-            }
-            *place = Some(ticket.token());
-            if chosen.thread.is_some() {
-                break;
+            if answers.is_true(ticket) && self.move_and_unpin(ticket.token(), chain) {
+                return Conditions::OneInLine;
             }
         }
-        let Moved { thread, task } = self.move_and_unpin(chosen, chain);
-        if thread == Found::Yes {
-            // It looks at the others before it lets go.
-            return Some(Conditions::OneInLine);
-        }
-        let all_are_there =
-            chosen.thread.is_none() && (chosen.task.is_none() || task == Found::Yes);
-        // False of threads, that is; nobody relies on tasks.
-        all_are_there.then_some(Conditions::AllFalse)
+        self.unpin(chain);
+        Conditions::AllFalse
     }
 
     /// Step (1).
     fn pin(&self) -> Chain<'_> {
         let mut chain = Chain::new();
         let filter = |token| {
-            // SAFETY: the filter runs under the bucket lock, for those who are queued.
+            if is_task(token) {
+                chain.met_task();
+                return FilterOp::Skip;
+            }
+            // SAFETY: the filter runs under the bucket lock, for threads that are queued.
             chain.pin(unsafe { Ticket::of(token) });
             FilterOp::Skip
         };
         self.take_conditions(filter, || {});
         chain
+    }
+
+    /// Step (4), if nobody was moved.
+    fn unpin(&self, chain: &Chain<'_>) {
+        let mut abandoned = Chain::new();
+        self.take_conditions(|_| FilterOp::Stop, || abandoned = chain.unpin());
+        abandoned.let_go();
     }
 
     /// Goes through those who wait for a condition, and corrects the word.
@@ -348,38 +363,26 @@ impl RawMutex {
         unsafe { parkade_core::unpark_filter(self.conditions_key(), filter, callback) };
     }
 
-    /// Steps (3) and (4), for those of `chosen` who have not left.
-    fn move_and_unpin(&self, chosen: Chosen, chain: &Chain<'_>) -> Moved {
-        let mut moved = Moved { thread: Found::No, task: Found::No };
-        let mut abandoned = Chain::new();
-        if chosen.is_empty() {
-            self.take_conditions(|_| FilterOp::Stop, || abandoned = chain.unpin());
-            abandoned.let_go();
-            return moved;
-        }
+    /// Steps (3) and (4). `false`, and nothing is done, if the thread has left.
+    fn move_and_unpin(&self, chosen: ParkToken, chain: &Chain<'_>) -> bool {
         self.word().announce_as_holder();
         self.make_binding();
         let moving = Moving::new();
         let filter = |token| {
-            if Some(token) == chosen.thread {
-                moved.thread = Found::Yes;
-                moving.next(self)
-            } else if Some(token) == chosen.task {
-                moved.task = Found::Yes;
-                // Our release, which is not plain, will look at the queue.
-                let queues = self.word().try_prepare_park(Role::Newcomer);
-                debug_assert!(queues, "announced, and held by us");
-                RequeueFilterOp::Requeue
-            } else {
-                RequeueFilterOp::Skip
+            if token != chosen {
+                return RequeueFilterOp::Skip;
             }
+            moving.next(self)
         };
+        let mut abandoned = Chain::new();
         self.move_conditions(filter, |result| {
             moving.done(result);
-            abandoned = chain.unpin();
+            if moving.met_any() {
+                abandoned = chain.unpin();
+            }
         });
         abandoned.let_go();
-        moved
+        moving.met_any()
     }
 
     /// Moves to the lock's queue, or wakes, whom `filter` picks, and corrects the word; `then` runs under both bucket locks.
@@ -411,16 +414,20 @@ impl RawMutex {
 
     #[cold]
     fn call_first(&self) {
-        let mut pick = first_in_line();
+        let mut first = true;
         let filter = |token| {
-            if !may_wake(self.word()) || self.is_locked() {
+            if is_task(token) {
+                // It was moved, or has looked since anything changed.
+                return RequeueFilterOp::Skip;
+            }
+            if !core::mem::take(&mut first) || !may_wake(self.word()) || self.is_locked() {
                 return RequeueFilterOp::Stop;
             }
             // SAFETY: the filter runs under the bucket lock, for those who are queued.
             let ticket = unsafe { Ticket::of(token) };
             // Who pins holds the lock until it has unpinned, under this bucket lock.
             debug_assert!(!ticket.is_pinned(), "pinned, and nobody holds the lock");
-            pick(token).into()
+            RequeueFilterOp::Unpark
         };
         self.move_conditions(filter, |result| {
             if result.unparked_threads > 0 {

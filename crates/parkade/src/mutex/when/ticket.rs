@@ -1,6 +1,5 @@
-//! What those who wait show to those who look at their conditions.
+//! What waiting threads show to those who look at their conditions.
 
-use crate::task::TASK;
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
@@ -62,21 +61,13 @@ pub(super) enum Departed {
     InUse,
 }
 
-/// Who waits with a ticket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    Thread,
-    Task,
-}
-
 /// A pinned ticket; it is alive.
 type Link = Option<NonNull<Ticket<'static>>>;
 
-/// The place of one that waits in the hands of those who look at its condition.
+/// A waiting thread's place in the hands of those who look at its condition.
 pub(super) struct Ticket<'a> {
     call: Call,
     condition: *const (),
-    owner: Owner,
     /// Whether all conditions with this `call` have the same answer: they know nothing but the data.
     knows: Knows,
     /// Access: under the bucket lock of the queue for conditions, but `Done` is written and read under that of the ticket's
@@ -97,22 +88,10 @@ enum Knows {
 impl<'a> Ticket<'a> {
     pub(super) fn of_condition<T: ?Sized, F: FnMut(&T) -> bool>(
         condition: &'a Condition<T, F>,
-        owner: Owner,
-    ) -> Ticket<'a> {
-        // SAFETY: it is borrowed for as long.
-        unsafe { Ticket::of_place(condition, owner) }
-    }
-
-    /// # Safety
-    /// The condition is alive, and in its place, for as long as the ticket is used.
-    pub(super) unsafe fn of_place<T: ?Sized, F: FnMut(&T) -> bool>(
-        condition: *const Condition<T, F>,
-        owner: Owner,
     ) -> Ticket<'a> {
         Ticket {
-            owner,
             call: Condition::<T, F>::call,
-            condition: condition.cast(),
+            condition: ptr::from_ref(condition).cast(),
             knows: if size_of::<F>() == 0 { Knows::Nothing } else { Knows::Something },
             state: Cell::new(State::Idle),
             next: Cell::new(None),
@@ -125,23 +104,15 @@ impl<'a> Ticket<'a> {
     }
 
     pub(super) fn token(&self) -> ParkToken {
-        let task = match self.owner {
-            Owner::Thread => 0,
-            Owner::Task => TASK,
-        };
-        ParkToken(ptr::from_ref(self).expose_provenance() | task)
-    }
-
-    pub(super) fn owner(&self) -> Owner {
-        self.owner
+        ParkToken(ptr::from_ref(self).expose_provenance())
     }
 
     /// # Safety
-    /// The token is that of somebody in the queue for conditions, whose bucket lock the caller holds.
+    /// The token is that of a thread in the queue for conditions, whose bucket lock the caller holds.
     pub(super) unsafe fn of<'t>(token: ParkToken) -> &'t Ticket<'t> {
         // SAFETY: the ticket outlives its owner's stay in the queue, and the owner cannot leave while the bucket
         // lock is held, nor afterwards while it is pinned; it is shared only.
-        unsafe { &*ptr::with_exposed_provenance(token.0 & !TASK) }
+        unsafe { &*ptr::with_exposed_provenance(token.0) }
     }
 
     /// The caller holds the bucket lock.
@@ -203,12 +174,29 @@ fn caught(call: impl FnOnce() -> bool) -> bool {
 pub(super) struct Chain<'a> {
     first: Link,
     last: Link,
+    tasks: Tasks,
     pinned: PhantomData<&'a ()>,
+}
+
+/// Whether there were tasks among those who were pinned. They are not: they have no tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    None,
+    Some,
 }
 
 impl<'a> Chain<'a> {
     pub(super) fn new() -> Chain<'a> {
-        Chain { first: None, last: None, pinned: PhantomData }
+        Chain { first: None, last: None, tasks: Tasks::None, pinned: PhantomData }
+    }
+
+    /// There is a task beside those in the chain.
+    pub(super) fn met_task(&mut self) {
+        self.tasks = Tasks::Some;
+    }
+
+    pub(super) fn has_met_tasks(&self) -> bool {
+        self.tasks == Tasks::Some
     }
 
     fn append(&mut self, ticket: &Ticket<'_>) {

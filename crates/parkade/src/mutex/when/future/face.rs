@@ -15,14 +15,16 @@ mod sealed {
 
 /// Locks a [`Mutex`] from a task when a condition is true of what it protects: `use parkade::prelude::*;`.
 ///
-/// As [`LockWhen`](crate::prelude::LockWhen), and at the same time: tasks and threads wait for conditions in one queue. All that is
-/// said there of conditions holds; they are called by whoever unlocks, on any thread. A task whose condition is true stands in line for the lock,
-/// and competes for it once it is polled ([`LockAsync`](crate::prelude::LockAsync#)); if the condition is false then, the wait goes on, before all others.
+/// As [`LockWhen`](crate::prelude::LockWhen), and at the same time: changing the value and unlocking is all that others have to do,
+/// threads or tasks.
 ///
-/// * **Cancelling**: dropping a future loses nothing. A drop waits for conditions that are just being called.
-/// * **Order**: of several tasks whose conditions are true an unlock puts the first in line; the others come after it, one by one.
+/// * **Conditions** of tasks are called by the task alone, as it is polled, with the lock held: so they need not be `Send`, and what they
+///   borrow is safe even if a future is forgotten. The price is a wake-up: while tasks wait for conditions, whoever unlocks puts all of them in
+///   line for the lock, and each looks in its turn ([`LockAsync`](crate::prelude::LockAsync#)). If its condition is false the wait goes on. Where
+///   many tasks wait for different things a [`Condvar`](crate::Condvar) each is faster.
+/// * **Cancelling**: a future may be dropped at any time; nothing is lost.
 /// * **Panics** of a condition come out of the poll, with the lock unlocked.
-/// * **Size**: the future holds its condition, so it is larger than that of `lock_async`: about 200 bytes and the condition.
+/// * **Size**: 128 bytes and the condition.
 ///
 /// ```
 /// use parkade::{Mutex, prelude::*};
@@ -53,7 +55,7 @@ pub trait LockWhenAsync: sealed::Lock {
     /// ```
     fn lock_when_async<F>(&self, condition: F) -> LockWhen<'_, Self::Value, F>
     where
-        F: FnMut(&Self::Value) -> bool + Send;
+        F: FnMut(&Self::Value) -> bool;
 }
 
 /// Waits from a task, with a [`MutexGuard`], until a condition is true of what the lock protects: `use parkade::prelude::*;`.
@@ -91,7 +93,7 @@ pub trait WaitUntilAsync<'a>: Sized {
     /// ```
     fn wait_until_async<F>(self, condition: F) -> LockWhen<'a, Self::Value, F>
     where
-        F: FnMut(&Self::Value) -> bool + Send;
+        F: FnMut(&Self::Value) -> bool;
 }
 
 impl<T: ?Sized> sealed::Lock for Mutex<T> {}
@@ -99,21 +101,19 @@ impl<T: ?Sized> sealed::Lock for Mutex<T> {}
 impl<T: ?Sized> LockWhenAsync for Mutex<T> {
     type Value = T;
 
-    fn lock_when_async<F: FnMut(&T) -> bool + Send>(&self, condition: F) -> LockWhen<'_, T, F> {
-        // SAFETY: the data is in the lock, which is not held yet.
-        unsafe { LockWhen::new(self, condition, Phase::Begins) }
+    fn lock_when_async<F: FnMut(&T) -> bool>(&self, condition: F) -> LockWhen<'_, T, F> {
+        LockWhen { lock: self, waiting: Waiting::new(condition, Phase::Wants) }
     }
 }
 
 impl<'a, T: ?Sized> WaitUntilAsync<'a> for MutexGuard<'a, T> {
     type Value = T;
 
-    fn wait_until_async<F: FnMut(&T) -> bool + Send>(self, condition: F) -> LockWhen<'a, T, F> {
+    fn wait_until_async<F: FnMut(&T) -> bool>(self, condition: F) -> LockWhen<'a, T, F> {
         let lock = MutexGuard::mutex(&self);
         // What it holds the future holds from here on.
         core::mem::forget(self);
-        // SAFETY: the data is in the lock, which the guard has held.
-        unsafe { LockWhen::new(lock, condition, Phase::Holds) }
+        LockWhen { lock, waiting: Waiting::new(condition, Phase::Has) }
     }
 }
 
@@ -122,25 +122,17 @@ impl<'a, T: ?Sized> WaitUntilAsync<'a> for MutexGuard<'a, T> {
 #[must_use = "futures do nothing unless they are polled"]
 pub struct LockWhen<'a, T: ?Sized, F: FnMut(&T) -> bool> {
     lock: &'a Mutex<T>,
-    waiting: Waiting<T, F>,
+    waiting: Waiting<F>,
 }
 
 impl<'a, T: ?Sized, F: FnMut(&T) -> bool> LockWhen<'a, T, F> {
-    /// # Safety
-    /// If `phase` says that the lock is held, it is by the caller, who has no guard any more.
-    unsafe fn new(lock: &'a Mutex<T>, condition: F, phase: Phase) -> Self {
-        // SAFETY: 1. the data is in the lock; 2. the same duty.
-        let waiting = unsafe { Waiting::new(lock.data_ptr(), condition, phase) };
-        LockWhen { lock, waiting }
-    }
-
     /// Whether it has been ready: to poll it again would panic.
     #[must_use]
     pub fn is_terminated(&self) -> bool {
         self.waiting.phase.get() == Phase::Over
     }
 
-    fn waiting(self: Pin<&Self>) -> Pin<&Waiting<T, F>> {
+    fn waiting(self: Pin<&Self>) -> Pin<&Waiting<F>> {
         // SAFETY: a field that is not moved out of us.
         unsafe { self.map_unchecked(|this| &this.waiting) }
     }
@@ -154,8 +146,8 @@ impl<'a, T: ?Sized, F: FnMut(&T) -> bool> Future for LockWhen<'a, T, F> {
         let lock = this.lock;
         // SAFETY: what is done with it ends in a guard, or leaves it free.
         let raw = unsafe { lock.raw() };
-        // SAFETY: 1. always that lock; 2. who polls has us exclusively.
-        let poll = unsafe { this.waiting().poll(raw, cx) };
+        // SAFETY: 1. always that lock, with its data; a guard that held it is gone; 2. who polls has us exclusively.
+        let poll = unsafe { this.waiting().poll(raw, lock.data_ptr(), cx) };
         poll.map(|()| {
             // SAFETY: it is locked, and there is no guard of that.
             unsafe { lock.make_guard_unchecked(GuardMarker::new()) }

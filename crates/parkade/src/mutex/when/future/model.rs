@@ -19,60 +19,28 @@ use loom::{
 };
 use parkade_core::shim::Ordering::Relaxed;
 
-/// How a future goes away.
-pub(super) trait End: Copy + Send + Sync + 'static {
-    fn end<F: FnMut(&Cell<u32>) -> bool>(
-        self,
-        waiting: Pin<&Waiting<Cell<u32>, F>>,
-        raw: &RawMutex,
-    );
-}
+type Task = std::sync::Arc<Executor>;
 
-#[derive(Clone, Copy)]
-struct Right;
-
-impl End for Right {
-    fn end<F: FnMut(&Cell<u32>) -> bool>(
-        self,
-        waiting: Pin<&Waiting<Cell<u32>, F>>,
-        raw: &RawMutex,
-    ) {
-        // SAFETY: always the same lock, and who drops has it exclusively.
-        unsafe { waiting.end(raw) };
-    }
-}
-
-/// A task waits for a token, polled as `run` says, whether it gets the lock or not; then its future goes away. The condition has
-/// a state of its own, which nobody may use afterwards.
-fn with_task(
-    tokens: &Tokens,
-    end: impl End,
-    run: impl FnOnce(&std::sync::Arc<Executor>, &mut dyn FnMut(&std::sync::Arc<Executor>) -> bool),
-) {
-    let calls = Cell::new(0);
-    let condition = |there: &Cell<u32>| {
-        calls.set(calls.get() + 1);
-        there.get() > 0
-    };
-    // SAFETY: the data is protected by the lock, which is not held yet.
-    let waiting = unsafe { Waiting::new(&raw const tokens.there, condition, Phase::Begins) };
-    let waiting = pin!(waiting);
+/// A task waits for a token, polled as `run` says, whether it gets the lock or not; then its future goes away.
+fn with_task(tokens: &Tokens, run: impl FnOnce(&Task, &mut dyn FnMut(&Task) -> bool)) {
+    let waiting = pin!(Waiting::new(|there: &Cell<u32>| there.get() > 0, Phase::Wants));
     let waiting = waiting.as_ref();
     let task = Executor::new();
-    let mut poll = |task: &std::sync::Arc<Executor>| {
+    let mut poll = |task: &Task| {
         tokens.begins();
-        // SAFETY: as in `Right`.
-        let mut future = poll_fn(|cx| unsafe { waiting.poll(tokens.raw(), cx) });
+        // SAFETY: always the same lock, and this thread has the future exclusively.
+        let mut future =
+            poll_fn(|cx| unsafe { waiting.poll(tokens.raw(), &raw const tokens.there, cx) });
         task.poll(Pin::new(&mut future)).is_ready()
     };
     run(&task, &mut poll);
-    end.end(waiting, tokens.raw());
-    calls.set(0);
+    // SAFETY: as above.
+    unsafe { waiting.end(tokens.raw()) };
 }
 
 /// Runs until it has a token.
 fn take_as_task(tokens: &Tokens) {
-    with_task(tokens, Right, |task, poll| {
+    with_task(tokens, |task, poll| {
         while !poll(task) {
             task.wait();
         }
@@ -81,8 +49,8 @@ fn take_as_task(tokens: &Tokens) {
 }
 
 /// Polls once, waits until `until` holds, and gives back what it has got.
-fn poll_once(tokens: &Tokens, end: impl End, until: impl Fn() -> bool) {
-    with_task(tokens, end, |task, poll| {
+fn poll_once(tokens: &Tokens, until: impl Fn() -> bool) {
+    with_task(tokens, |task, poll| {
         if poll(task) {
             tokens.raw().release();
         }
@@ -92,47 +60,52 @@ fn poll_once(tokens: &Tokens, end: impl End, until: impl Fn() -> bool) {
     });
 }
 
-/// covers: W1 A4 P1 (a task and a thread wait, and there is a token for each)
+/// A task waits for a token that is put there with `release`.
+pub(super) fn one_waits(release: impl Fn(&RawMutex) + Copy + Send + Sync + 'static) {
+    for policy in [Policy::Stays, Policy::Returns] {
+        explore_only(3, policy, move || {
+            let tokens = Tokens::new();
+            let waiter = spawn(&tokens, take_as_task);
+            tokens.put(1, release);
+            join([waiter]);
+            tokens.check(1);
+        });
+    }
+}
+
+/// covers: W1 A4 P1 (a task is moved by who makes its condition true)
 #[test]
 fn model_when_task() {
-    explore_only(1, Policy::Returns, || {
-        let tokens = Tokens::new();
-        let waiters = [spawn(&tokens, take_as_task), spawn(&tokens, take_one)];
-        tokens.put(2, RawMutex::release);
-        join(waiters);
-        tokens.check(2);
-    });
+    one_waits(RawMutex::release);
+    one_waits(RawMutex::release_fair);
 }
 
-/// A task is dropped at any time after its first poll: also while its condition is called.
-pub(super) fn dropped_at_any_time(end: impl End) {
-    explore_only(2, Policy::Stays, move || {
-        let tokens = Tokens::new();
-        let waiter = spawn(&tokens, move |tokens| poll_once(tokens, end, || true));
-        tokens.let_wait(1);
-        tokens.put(1, RawMutex::release);
-        join([waiter]);
-        tokens.check(1);
-    });
+/// covers: W1 P1 (a task and a thread, and two tasks: a token for each, put there one by one)
+#[test]
+fn model_when_tasks() {
+    for other in [take_one, take_as_task] {
+        // With one preemption it takes ten seconds, and shows no more of the mutants.
+        explore_only(0, Policy::Returns, move || {
+            let tokens = Tokens::new();
+            let waiters = [spawn(&tokens, take_as_task), spawn(&tokens, other)];
+            tokens.put(1, RawMutex::release);
+            tokens.put(1, RawMutex::release);
+            join(waiters);
+            tokens.check(2);
+        });
+    }
 }
 
-/// covers: W1 (tickets of tasks that are pinned, abandoned and done)
+/// covers: W1 P3 (a task is dropped that has been put in line because there is a token; another gets that)
 #[test]
 fn model_when_task_dropped() {
-    dropped_at_any_time(Right);
-}
-
-/// A task is dropped that has been put in line because there is a token; another gets that.
-pub(super) fn dropped_in_line(end: impl End) {
     // What has to happen happens without preemptions; with threads that look again and again more takes minutes.
-    explore_only(0, Policy::Stays, move || {
+    explore_only(0, Policy::Stays, || {
         let tokens = Tokens::new();
         let put = Arc::new(AtomicU32::new(0));
         let there = put.clone();
         let waiters = [
-            spawn(&tokens, move |tokens| {
-                poll_once(tokens, end, || there.load(Relaxed) == 1);
-            }),
+            spawn(&tokens, move |tokens| poll_once(tokens, || there.load(Relaxed) == 1)),
             spawn(&tokens, take_as_task),
         ];
         tokens.let_wait(2);
@@ -143,19 +116,27 @@ pub(super) fn dropped_in_line(end: impl End) {
     });
 }
 
-/// covers: W1 P3 (a task passes on that its condition was true)
+/// covers: W1 (a task is dropped at any time after its first poll)
 #[test]
-fn model_when_task_dropped_in_line() {
-    dropped_in_line(Right);
-}
-
-/// covers: W1 P3 (a thread behind a task whose condition is true, and that is not polled)
-#[test]
-fn model_when_task_never_polled() {
+fn model_when_task_dropped_at_any_time() {
     explore_only(2, Policy::Stays, || {
         let tokens = Tokens::new();
+        let waiter = spawn(&tokens, |tokens| poll_once(tokens, || true));
+        tokens.let_wait(1);
+        tokens.put(1, RawMutex::release);
+        join([waiter]);
+        tokens.check(1);
+    });
+}
+
+/// A thread waits for a token behind a task that waits for one and is not polled.
+pub(super) fn behind_a_task_that_is_not_polled(
+    release: impl Fn(&RawMutex) + Copy + Send + Sync + 'static,
+) {
+    explore_only(2, Policy::Stays, move || {
+        let tokens = Tokens::new();
         let waiter = spawn(&tokens, |tokens| {
-            with_task(tokens, Right, |task, poll| {
+            with_task(tokens, |task, poll| {
                 if poll(task) {
                     tokens.take_held();
                 } else {
@@ -163,8 +144,15 @@ fn model_when_task_never_polled() {
                 }
             });
         });
-        tokens.put(1, RawMutex::release);
+        tokens.let_wait(1);
+        tokens.put(1, release);
         join([waiter]);
         tokens.check(1);
     });
+}
+
+/// covers: W1 P3 (a thread behind a task whose condition is true, and that is not polled)
+#[test]
+fn model_when_task_never_polled() {
+    behind_a_task_that_is_not_polled(RawMutex::release);
 }
