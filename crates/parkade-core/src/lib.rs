@@ -33,6 +33,8 @@ mod abort;
 mod deadline;
 mod edges;
 pub mod fence;
+#[doc(hidden)]
+pub mod lookout;
 pub mod observe;
 mod park;
 mod parker;

@@ -3,6 +3,7 @@
 use crate::{
     ParkToken, RequeueFilterOp, RequeueOp, UnparkResult, UnparkToken,
     abort::AbortOnUnwind,
+    lookout::Alarm,
     observe::{self, Event},
     table::{self, Locked, Panicked, Picked},
 };
@@ -85,7 +86,16 @@ fn requeue(
             requeued_threads: to.adopt(key_to, moved),
             have_more_threads: from.has_waiters(key_from),
         };
-        (woken, result, callback(result))
+        let token = callback(result);
+        let mut alarm = Alarm::No;
+        if result.unparked_tasks > 0 {
+            alarm = from.mark(key_from, &woken);
+            if result.requeued_threads > 0 {
+                // They rely on the woken too: to take the lock that they stand in line for, say.
+                alarm = alarm.or(to.mark(key_to, &woken));
+            }
+        }
+        (woken, result, alarm, token)
     });
     let locks = (one, other);
     let (result, panicked) = match done {
@@ -93,12 +103,14 @@ fn requeue(
             table::unlock_pair(locks);
             (UnparkResult::default(), Panicked::NO)
         }
-        Some((woken, result, token)) if result.unparked_tasks == 0 => {
+        Some((woken, result, _, token)) if result.unparked_tasks == 0 => {
             table::unlock_pair(locks);
             woken.notify(token);
             (result, Panicked::NO)
         }
-        Some((woken, result, token)) => (result, woken.unlock_and_wake(key_from, locks, token)),
+        Some((woken, result, alarm, token)) => {
+            (result, woken.unlock_and_wake(key_from, locks, alarm, token))
+        }
     };
     if result.requeued_threads > 0 {
         observe::emit(|| Event::Requeued {

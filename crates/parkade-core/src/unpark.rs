@@ -116,7 +116,8 @@ fn unpark(
         woken.notify(token);
         no_unwind.disarm();
     } else {
-        let panicked = woken.unlock_and_wake(key, (bucket, None), token);
+        let alarm = bucket.mark(key, &woken);
+        let panicked = woken.unlock_and_wake(key, (bucket, None), alarm, token);
         no_unwind.disarm();
         panicked.resume();
     }

@@ -34,10 +34,12 @@
 //!    a ring through their links that the bucket lock of their key guards. A listed task may leave the ring by itself.
 //! 7. Under the bucket lock a task that waits is queued, listed or notified, and nothing else. Only the owner makes it
 //!    idle, and only in one of these ways.
-//! 8. A waker is in the node as long as the task is queued or listed. It is cloned, woken and dropped under no bucket
+//! 8. A waker is in the node as long as the task is queued or listed, unless the lookout has taken it to nudge the task,
+//!    which stays where it is: then the next poll leaves another. A waker is cloned, woken and dropped under no bucket
 //!    lock: that is user code.
 //! 9. In a forked child nobody else touches the node (`generation`): no queue and no ring that is in use leads to it.
 
+use super::marks::Mark;
 use crate::{
     ParkToken, UnparkToken,
     deadline::Moment,
@@ -87,6 +89,9 @@ pub(crate) struct Node {
     listed: Cell<bool>,
     /// Of a task: whether the owner has queued it, and has not learned of the end. Access: the owner's.
     parked: Cell<bool>,
+    /// Only meaningful in the first node of a key: what the lookout has to know of its queue. In a node that is pushed it
+    /// is `NONE`. Access: rule 1.
+    pub(super) mark: Cell<Mark>,
     /// Neighbours in the queue of one key or in a ring (rule 6); `next` also chains taken nodes. Access: rules 1, 2.
     pub(super) prev: Cell<Link>,
     pub(super) next: Cell<Link>,
@@ -131,6 +136,7 @@ impl Node {
                 queued: Cell::new(false),
                 listed: Cell::new(false),
                 parked: Cell::new(false),
+                mark: Cell::new(Mark::NONE),
                 prev: Cell::new(None),
                 next: Cell::new(None),
                 tail: Cell::new(None),
@@ -247,6 +253,7 @@ impl Node {
         self.since.set(since);
         self.parker.renew();
         self.parked.set(true);
+        self.mark.set(Mark::NONE);
         let left = self.waker.replace(Some(waker));
         debug_assert!(left.is_none(), "a waker outlived the wait it was for");
     }
@@ -295,6 +302,15 @@ impl Node {
     /// Replaces the waker in the node. The caller holds the bucket lock, and drops what it gets after it.
     pub(crate) fn replace_waker(&self, waker: Option<Waker>) -> Option<Waker> {
         self.waker.replace(waker)
+    }
+
+    /// Whether it was nudged, and not polled since. The caller holds the bucket lock.
+    #[cfg(all(test, loom))]
+    pub(crate) fn has_no_waker(&self) -> bool {
+        let waker = self.waker.take();
+        let none = waker.is_none();
+        core::mem::forget(self.waker.replace(waker));
+        none
     }
 
     /// Marks the node as one that is in a ring, or not; rule 6.

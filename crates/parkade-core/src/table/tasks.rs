@@ -23,7 +23,7 @@ use super::{
     node::{Link, Listed, Node},
     unlock_pair,
 };
-use crate::{UnparkToken, sys::fork};
+use crate::{UnparkToken, lookout::Alarm, sys::fork};
 use core::{any::Any, ptr::NonNull, task::Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -82,18 +82,19 @@ impl Woken {
         self.all.notify(token);
     }
 
-    /// Releases the bucket locks, and wakes everybody, with `token`. One of the locks is that of `key`, from whose queue
-    /// all were taken.
+    /// Releases the bucket locks, rings the alarm, and wakes everybody, with `token`. One of the locks is that of `key`,
+    /// from whose queue all were taken.
     #[cold]
     pub(crate) fn unlock_and_wake(
         self,
         key: usize,
         locks: (Locked, Option<Locked>),
+        alarm: Alarm,
         token: UnparkToken,
     ) -> Panicked {
         match self.tasks {
-            1 => self.wake_tasks::<1>(key, locks, token),
-            _ => self.wake_tasks::<BATCH>(key, locks, token),
+            1 => self.wake_tasks::<1>(key, locks, alarm, token),
+            _ => self.wake_tasks::<BATCH>(key, locks, alarm, token),
         }
     }
 
@@ -118,6 +119,7 @@ impl Woken {
         mut self,
         key: usize,
         locks: (Locked, Option<Locked>),
+        alarm: Alarm,
         token: UnparkToken,
     ) -> Panicked {
         let generation = fork::generation();
@@ -143,6 +145,7 @@ impl Woken {
         };
         unlock_pair(locks);
 
+        alarm.ring();
         threads.notify(token);
         let mut panicked = Panicked::NO;
         wakers.wake(&mut panicked);

@@ -52,7 +52,8 @@ fn model_task_mixed() {
         let shared = Shared::<RawMutex>::new();
         shared.raw.word().make_symmetric();
         shared.raw.acquire();
-        let others = [spawn(&shared, task_locks), spawn(&shared, |shared| shared.lock_touch_unlock())];
+        let others =
+            [spawn(&shared, task_locks), spawn(&shared, |shared| shared.lock_touch_unlock())];
         shared.touch();
         shared.raw.release();
         join(others);
