@@ -3,7 +3,6 @@
 use crate::{
     ParkToken, RequeueFilterOp, RequeueOp, UnparkResult, UnparkToken,
     abort::AbortOnUnwind,
-    lookout::Alarm,
     observe::{self, Event},
     table::{self, Locked, Panicked, Picked},
 };
@@ -86,16 +85,7 @@ fn requeue(
             requeued_threads: to.adopt(key_to, moved),
             have_more_threads: from.has_waiters(key_from),
         };
-        let token = callback(result);
-        let mut alarm = Alarm::No;
-        if result.unparked_tasks > 0 {
-            alarm = from.mark(key_from, &woken);
-            if result.requeued_threads > 0 {
-                // They rely on the woken too: to take the lock that they stand in line for, say.
-                alarm = alarm.or(to.mark(key_to, &woken));
-            }
-        }
-        (woken, result, alarm, token)
+        (woken, result, callback(result))
     });
     let locks = (one, other);
     let (result, panicked) = match done {
@@ -103,13 +93,14 @@ fn requeue(
             table::unlock_pair(locks);
             (UnparkResult::default(), Panicked::NO)
         }
-        Some((woken, result, _, token)) if result.unparked_tasks == 0 => {
+        Some((woken, result, token)) if result.unparked_tasks == 0 => {
             table::unlock_pair(locks);
             woken.notify(token);
             (result, Panicked::NO)
         }
-        Some((woken, result, alarm, token)) => {
-            (result, woken.unlock_and_wake(key_from, locks, alarm, token))
+        Some((woken, result, token)) => {
+            let moved_to = (result.requeued_threads > 0).then_some(key_to);
+            (result, woken.unlock_and_wake(key_from, moved_to, locks, token))
         }
     };
     if result.requeued_threads > 0 {

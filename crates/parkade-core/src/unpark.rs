@@ -116,8 +116,7 @@ fn unpark(
         woken.notify(token);
         no_unwind.disarm();
     } else {
-        let alarm = bucket.mark(key, &woken);
-        let panicked = woken.unlock_and_wake(key, (bucket, None), alarm, token);
+        let panicked = woken.unlock_and_wake(key, None, (bucket, None), token);
         no_unwind.disarm();
         panicked.resume();
     }

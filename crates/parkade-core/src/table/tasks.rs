@@ -82,16 +82,23 @@ impl Woken {
         self.all.notify(token);
     }
 
-    /// Releases the bucket locks, rings the alarm, and wakes everybody, with `token`. One of the locks is that of `key`,
-    /// from whose queue all were taken.
+    /// Releases the bucket locks, and wakes everybody, with `token`. One of the locks is that of `key`, from whose queue
+    /// all were taken; and if others were moved, one is that of where they are now. Both queues are marked.
     #[cold]
     pub(crate) fn unlock_and_wake(
         self,
         key: usize,
+        moved_to: Option<usize>,
         locks: (Locked, Option<Locked>),
-        alarm: Alarm,
         token: UnparkToken,
     ) -> Panicked {
+        let (one, other) = (&locks.0, locks.1.as_ref());
+        let mut alarm = Alarm::No;
+        // Those who were moved rely on the woken too: to take the lock that they stand in line for, say.
+        for key in [Some(key), moved_to].into_iter().flatten() {
+            let bucket = other.filter(|other| other.is_bucket_of(key)).unwrap_or(one);
+            alarm = alarm.or(bucket.mark(key, &self));
+        }
         match self.tasks {
             1 => self.wake_tasks::<1>(key, locks, alarm, token),
             _ => self.wake_tasks::<BATCH>(key, locks, alarm, token),
