@@ -96,6 +96,7 @@ pub unsafe fn unpark_filter(
 }
 
 /// Takes waiters on `key` off their queue with `take`, reports to `callback`, and wakes them.
+#[inline]
 fn unpark(
     key: usize,
     take: impl FnOnce(&Locked) -> Woken,
