@@ -170,7 +170,8 @@ fn bench() -> Outcome {
     bench_reports(&["--quick"])?;
     let case = ["--job-scale", "0.01", "--case", "1000_100_20_20"];
     bench_reports(&[&["--quick", "--suite", "keyed"][..], &case].concat())?;
-    bench_reports(&["--quick", "--suite", "semaphore"])
+    bench_reports(&["--quick", "--suite", "semaphore"])?;
+    bench_reports(&["--quick", "--suite", "async"])
 }
 
 /// Runs the benchmark and looks for the report it must write.

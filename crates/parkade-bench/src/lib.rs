@@ -60,6 +60,15 @@
 //! mark of its own and is neither best nor fairest rival. What a locked key takes in memory is measured
 //! apart ([`memory`]).
 //!
+//! # Tasks
+//!
+//! In a scenario `async-...` tasks lock on a tokio runtime of two threads. A task gives way to others after each turn,
+//! and in `async-hold-...` also under the lock; without that a thread of the runtime runs one task until it must wait, and
+//! then nobody waits. Every turn is timed, so there is no watcher, and whoever waits at the end of the
+//! round has his turn yet. Its processor time is the process's. When a task that has been woken is polled, the
+//! runtime decides: longest waits are shown and not judged. What a task costs without a runtime is measured
+//! apart ([`waiting`]).
+//!
 //! # Limits
 //!
 //! A round of a quarter of a second cannot show a wait of half a second: longest waits want
@@ -84,6 +93,7 @@ pub mod subject;
 pub mod subjects;
 pub mod suites;
 pub mod variant;
+pub mod waiting;
 pub mod waits;
 pub mod work;
 

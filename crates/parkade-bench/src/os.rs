@@ -24,20 +24,26 @@ impl Usage {
 
 /// The calling thread's usage.
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code, reason = "std has no face for getrusage and clock_gettime")]
 pub(crate) fn thread_usage() -> Option<Usage> {
+    usage(libc::RUSAGE_THREAD, libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// The usage of `who`, whose clock is `clock`.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "std has no face for getrusage and clock_gettime")]
+fn usage(who: libc::c_int, clock: libc::clockid_t) -> Option<Usage> {
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: the pointer is valid for writes of one rusage during the call.
-    let code = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    let code = unsafe { libc::getrusage(who, usage.as_mut_ptr()) };
     if code != 0 {
         return None;
     }
     // SAFETY: zeroed bytes are a valid rusage (integers only), and the call has filled it.
     let usage = unsafe { usage.assume_init() };
-    // rusage splits processor time by sampled ticks on some kernels; the thread's clock is exact.
+    // rusage splits processor time by sampled ticks on some kernels; the clock is exact.
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the pointer is valid for writes of one timespec during the call.
-    let code = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    let code = unsafe { libc::clock_gettime(clock, &mut time) };
     if code != 0 {
         return None;
     }
@@ -45,6 +51,18 @@ pub(crate) fn thread_usage() -> Option<Usage> {
         cpu: Duration::new(time.tv_sec as u64, time.tv_nsec as u32),
         context_switches: (usage.ru_nvcsw + usage.ru_nivcsw) as u64,
     })
+}
+
+/// The whole process's usage.
+#[cfg(target_os = "linux")]
+pub(crate) fn process_usage() -> Option<Usage> {
+    usage(libc::RUSAGE_SELF, libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// The whole process's usage: unknown on this system.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn process_usage() -> Option<Usage> {
+    None
 }
 
 /// The calling thread's usage: unknown on this system.

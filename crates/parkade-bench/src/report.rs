@@ -12,6 +12,7 @@ use crate::sides::{Access, Sides};
 use crate::subject::LockKind;
 use crate::suites::keyed::CaseReport;
 use crate::variant::Variant;
+use crate::waiting::TaskCost;
 use crate::waits::{QuantilePoint, Waits, empty_histogram, merge, quantile_points};
 
 /// The version of the schema; it grows whenever a field changes its meaning or goes away.
@@ -43,6 +44,9 @@ pub struct Report {
     /// What a locked key takes, if keyed locks were measured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key_memory: Vec<KeyMemory>,
+    /// What tasks cost, if locks were measured that they wait for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub task_costs: Vec<TaskCost>,
 }
 
 /// How a run was made.
@@ -113,7 +117,8 @@ pub struct Round {
     pub secs: f64,
     /// Operations of all threads, without the hog's.
     pub ops: u64,
-    /// Operations of each thread, without the hog.
+    /// Operations of each thread, without the hog. Of more than a thousand tasks a thousand are here, by number of operations: the
+    /// least and the most of all, and the rest evenly spaced between them.
     pub per_thread: Vec<u64>,
     /// The hog, where there is one.
     pub hog: Option<Hog>,

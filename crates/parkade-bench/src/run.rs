@@ -46,7 +46,7 @@ impl Plan {
         if self.ops_per_thread.is_some() {
             return None;
         }
-        let locks = |scenario| self.able(scenario).count() as u32;
+        let locks = |scenario: &Scenario| self.able(scenario).count() as u32;
         let round: Duration =
             self.scenarios.iter().map(|s| s.round_time(self.time) * locks(s)).sum();
         Some(round * self.rounds)
@@ -59,9 +59,8 @@ impl Plan {
     }
 
     /// The locks that can run a scenario.
-    fn able(&self, scenario: &Scenario) -> impl Iterator<Item = &Variant> {
-        let shape = scenario.shape;
-        self.subjects.iter().filter(move |variant| variant.subject().can(shape))
+    fn able<'a>(&'a self, scenario: &'a Scenario) -> impl Iterator<Item = &'a Variant> {
+        self.subjects.iter().filter(move |variant| variant.subject().can(scenario))
     }
 
     /// Runs everything: in every round every scenario, in every scenario all locks in random

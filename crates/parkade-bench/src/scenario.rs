@@ -82,6 +82,36 @@ pub enum Shape {
     Keyed(KeyedShape),
     /// What is done with a semaphore.
     Semaphore(SemaphoreShape),
+    /// What tasks do with a lock.
+    Async(AsyncShape),
+}
+
+/// What tasks do with a lock, on a runtime with two threads. They count as threads in [`Scenario::threads`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsyncShape {
+    /// Nothing but lock and unlock by one task that never gives way, without even a counter.
+    EmptyLoop,
+    /// `inside` work steps under the lock, then `outside` steps without it, and then a task gives way to others
+    /// (tokio's `yield_now`): else each thread of the runtime would run one task until it has to wait.
+    Turns {
+        /// Work steps on the protected value.
+        inside: u32,
+        /// Work steps on a private value, after unlocking.
+        outside: u32,
+        /// What happens under the lock after the work.
+        section: Section,
+        /// How many of those who take part are no tasks, but threads that block.
+        threads: u32,
+    },
+}
+
+/// What a task does under the lock when its work there is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// Unlocks.
+    Plain,
+    /// Gives way to other tasks first, so that all of them come to wait for the lock: what asynchronous locks are for.
+    Held,
 }
 
 /// What threads do with the mutexes of many keys: each draws a key, locks it, works on the key's value,
@@ -156,6 +186,7 @@ impl Shape {
             Shape::Once(OnceShape::Get) => LockKind::OnceLock,
             Shape::Keyed(_) => LockKind::Keyed,
             Shape::Semaphore(_) => LockKind::Semaphore,
+            Shape::Async(_) => LockKind::Async,
             _ => LockKind::Mutex,
         }
     }
@@ -303,6 +334,9 @@ impl Scenario {
             Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => Sampling::Off,
             Shape::Rw(RwShape::EmptyLoop(_)) => Sampling::Off,
             Shape::Once(_) | Shape::Semaphore(SemaphoreShape::EmptyLoop) => Sampling::Off,
+            Shape::Async(AsyncShape::EmptyLoop) => Sampling::Off,
+            // Some tasks have few turns in a round, and there is nobody who watches them.
+            Shape::Async(AsyncShape::Turns { .. }) => Sampling::Every,
             // Readers alone wait for nobody.
             Shape::Rw(RwShape::Mixed { read_percent: 100, .. }) => Sampling::Off,
             Shape::Rw(RwShape::Mixed { .. }) if self.threads == 1 => Sampling::Off,
@@ -331,6 +365,8 @@ impl Scenario {
             (Role::Cost, _) | (_, Shape::Rw(RwShape::Mixed { read_percent: 100, .. })) => None,
             // Among many keys the longest wait is the scheduler's: shown, not judged.
             (_, Shape::Once(_) | Shape::Keyed(_)) => None,
+            // When a task that has been woken runs is up to the runtime: shown, not judged.
+            (_, Shape::Async(_)) => None,
             (Role::Mark | Role::Apart, _) => (self.threads > 1).then_some(1.0),
         };
         Some(Mark {
@@ -361,13 +397,16 @@ impl Scenario {
     }
 
     /// The same workload with another number of threads, or `None` where the number is the
-    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], [`Shape::Reentrant`], readers and writers in given numbers).
+    /// workload ([`Shape::EmptyLoop`], [`Shape::Solo`], [`Shape::Reentrant`], readers and writers or tasks and
+    /// threads in given numbers).
     pub fn with_threads(&self, threads: u32) -> Option<Scenario> {
         let base = match self.shape {
             Shape::EmptyLoop | Shape::Solo | Shape::Reentrant(_) => return None,
             Shape::Rw(RwShape::EmptyLoop(_) | RwShape::Apart { .. }) => return None,
             Shape::Condvar(CondvarShape::PingPong) => return None,
             Shape::Semaphore(SemaphoreShape::EmptyLoop) => return None,
+            Shape::Async(AsyncShape::EmptyLoop) => return None,
+            Shape::Async(AsyncShape::Turns { threads: 1.., .. }) => return None,
             Shape::Keyed(_) | Shape::Semaphore(_) => {
                 let rest = self.name.splitn(3, '-').nth(2).unwrap_or_default();
                 let kind = if self.kind() == LockKind::Keyed { "keyed" } else { "sem" };
@@ -412,9 +451,10 @@ impl Scenario {
 
     /// One sentence on what the threads do.
     pub fn describe(&self) -> String {
-        let threads = match self.threads {
-            1 => "1 thread".to_owned(),
-            n => format!("{n} threads"),
+        let threads = match (self.threads, self.shape) {
+            (n, Shape::Async(shape)) => shape.describe_crew(n),
+            (1, _) => "1 thread".to_owned(),
+            (n, _) => format!("{n} threads"),
         };
         let what = match self.shape {
             Shape::EmptyLoop => "lock and unlock in an empty loop".to_owned(),
@@ -448,6 +488,7 @@ impl Scenario {
             Shape::Once(OnceShape::Get) => "gets of a OnceLock's value in an empty loop".to_owned(),
             Shape::Keyed(shape) => shape.describe(),
             Shape::Semaphore(shape) => shape.describe(),
+            Shape::Async(shape) => shape.describe(),
         };
         format!("{threads}: {what}")
     }
@@ -479,6 +520,39 @@ impl SemaphoreShape {
             SemaphoreShape::Weighted { permits, most, inside, outside } => format!(
                 "{permits} permits, 1 to {most} at once, {inside} work steps with them, {outside} without"
             ),
+        }
+    }
+}
+
+impl AsyncShape {
+    /// How many of `all` who take part are tasks.
+    pub(crate) fn tasks_of(self, all: u32) -> u32 {
+        match self {
+            AsyncShape::EmptyLoop => all,
+            AsyncShape::Turns { threads, .. } => all - threads,
+        }
+    }
+
+    fn describe_crew(self, all: u32) -> String {
+        match (self.tasks_of(all), self) {
+            (1, _) => "1 task".to_owned(),
+            (n, AsyncShape::Turns { threads: threads @ 1.., .. }) => {
+                format!("{n} tasks and {threads} threads")
+            }
+            (n, _) => format!("{n} tasks"),
+        }
+    }
+
+    fn describe(self) -> String {
+        match self {
+            AsyncShape::EmptyLoop => "lock and unlock in an empty loop".to_owned(),
+            AsyncShape::Turns { inside, outside, section, .. } => {
+                let held = match section {
+                    Section::Plain => "",
+                    Section::Held => " and a yield",
+                };
+                format!("{inside} work steps{held} inside, {outside} and a yield outside")
+            }
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::os;
-use crate::scenario::{SemaphoreShape, Shape};
+use crate::scenario::{Scenario, SemaphoreShape, Shape};
 
 /// A lock around a `u64`.
 ///
@@ -183,6 +185,33 @@ pub trait WeightedSubject: SemaphoreSubject {
     fn with_many<R>(semaphore: &Self::Semaphore, permits: u32, section: impl FnOnce() -> R) -> R;
 }
 
+/// A lock that tasks wait for, and threads too.
+///
+/// What it protects is read and written as a plain number is. It is atomic because one of the rivals is a lock with
+/// nothing in it.
+pub trait AsyncSubject: 'static {
+    /// Which subject this is.
+    const ID: SubjectId;
+
+    /// The lock with its value.
+    type Lock: Send + Sync;
+
+    /// Access to the value, for a task that may go from thread to thread meanwhile.
+    type Guard<'a>: Deref<Target = AtomicU64> + Send;
+
+    /// An unlocked lock.
+    fn new(value: u64) -> Self::Lock;
+
+    /// Locks, waiting as a task does.
+    fn lock(lock: &Self::Lock) -> impl Future<Output = Self::Guard<'_>> + Send;
+
+    /// Locks, waiting as a thread does.
+    fn lock_blocking(lock: &Self::Lock) -> Self::Guard<'_>;
+
+    /// The bytes of what its users await.
+    fn future_bytes(lock: &Self::Lock) -> usize;
+}
+
 /// How much a keyed lock locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grain {
@@ -223,6 +252,8 @@ pub enum LockKind {
     Keyed,
     /// Numbers of permits.
     Semaphore,
+    /// Exclusive locks that tasks wait for.
+    Async,
 }
 
 impl LockKind {
@@ -236,6 +267,7 @@ impl LockKind {
         LockKind::OnceLock,
         LockKind::Keyed,
         LockKind::Semaphore,
+        LockKind::Async,
     ];
 
     /// The name on the command line and in reports.
@@ -249,6 +281,7 @@ impl LockKind {
             LockKind::OnceLock => "once-lock",
             LockKind::Keyed => "keyed",
             LockKind::Semaphore => "semaphore",
+            LockKind::Async => "async",
         }
     }
 
@@ -314,10 +347,10 @@ pub enum SubjectId {
     /// dashmap, whose guard of an entry keeps a part of the map locked.
     #[serde(rename = "dashmap")]
     DashMap,
-    /// tokio's, used from threads.
+    /// tokio's.
     #[serde(rename = "tokio")]
     Tokio,
-    /// async-lock's, used from threads.
+    /// async-lock's.
     #[serde(rename = "async-lock")]
     AsyncLock,
 }
@@ -389,13 +422,19 @@ impl SubjectId {
             LockKind::Semaphore => {
                 matches!(self, Parkade | ParkadeBarging | Std | Saa | Tokio | AsyncLock)
             }
+            LockKind::Async => matches!(self, Parkade | Saa | Tokio | AsyncLock),
         }
     }
 
-    /// Whether it can run a scenario of this shape.
-    pub fn can(self, shape: Shape) -> bool {
-        let several = matches!(shape, Shape::Semaphore(SemaphoreShape::Weighted { .. }));
-        self.has(shape.kind()) && !(several && self == SubjectId::AsyncLock)
+    /// Whether it can run a scenario, in a time in which somebody will wait for it.
+    pub fn can(self, scenario: &Scenario) -> bool {
+        let able = match (scenario.shape, self) {
+            (Shape::Semaphore(SemaphoreShape::Weighted { .. }), SubjectId::AsyncLock) => false,
+            // Each release goes through its whole queue: 100,000 releases would take minutes.
+            (Shape::Async(_), SubjectId::Saa) => scenario.threads <= 10_000,
+            _ => true,
+        };
+        able && self.has(scenario.kind())
     }
 
     /// Whether it is one of Parkade's, which are compared with all others.
@@ -435,6 +474,12 @@ impl SubjectId {
             (LockKind::Semaphore, Saa) => "acquire_sync, release",
             (LockKind::Semaphore, Tokio) => "blocking_acquire",
             (LockKind::Semaphore, AsyncLock) => "acquire_blocking; it gives one permit at a time",
+            (LockKind::Async, Parkade) => "Mutex: lock_async, and lock from threads",
+            (LockKind::Async, Saa) => {
+                "Lock: lock_async, lock_sync; a release goes through its whole queue, so 100,000 tasks are too many"
+            }
+            (LockKind::Async, Tokio) => "its Mutex: lock, blocking_lock; first come, first served",
+            (LockKind::Async, AsyncLock) => "its Mutex: lock, lock_blocking",
             _ => return None,
         })
     }

@@ -96,6 +96,16 @@ pub(crate) struct ThreadWaits {
     pub(crate) longest_gap_ns: u64,
 }
 
+impl ThreadWaits {
+    /// Takes in a wait, and the time since the waiter had the lock before.
+    #[inline]
+    pub(crate) fn record(&mut self, ns: u64, gap_ns: u64) {
+        self.histogram.saturating_record(ns.min(LONGEST_NS));
+        self.longest_ns = self.longest_ns.max(ns);
+        self.longest_gap_ns = self.longest_gap_ns.max(gap_ns);
+    }
+}
+
 /// A histogram of nanoseconds with two significant digits.
 pub(crate) fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST_NS, 2).expect("the bounds are legal")

@@ -50,7 +50,9 @@ fn list_names_scenarios_locks_and_suites() {
         "keyed-8-1m-zipf",
         "sem-8-8-weighted",
         "6.2.1: keyed",
-        "1.54.1: semaphore",
+        "1.54.1: semaphore, async",
+        "async-hold-100k",
+        "4 tasks and 4 threads",
         "article",
     ] {
         assert!(stdout(&output).contains(name), "{name} is missing");
@@ -308,6 +310,52 @@ fn keyed_and_semaphore_runs_have_their_marks() {
     }
     assert!(!page.contains("NaN") && !page.contains("inf"), "a figure is missing");
     assert_eq!(headings(&picture), ["sem-8-2", "sem-8-4", "sem-8-8-weighted"]);
+}
+
+#[test]
+fn locks_of_tasks_are_judged_beside_what_a_task_costs_everywhere() {
+    // Every scenario that can have eight tasks; with 100,000 a build like this one takes its time.
+    let run = ["--suite", "async", "--threads", "8", "--secs", "0.02", "--rounds", "1"];
+    let locks = ["--lock", "parkade,tokio"];
+    let Written { stdout, report, page, picture } = written(&[&run[..], &locks].concat());
+    assert_eq!(report["kind"], "async");
+    let costs = report["task_costs"].as_array().unwrap();
+    assert_eq!(costs.len(), 2);
+    for cost in costs {
+        assert!(cost["future"].as_u64().unwrap() > 8 && cost["task_ns"].as_f64().unwrap() > 0.0);
+        assert_eq!(cost["wakes"].as_array().unwrap().len(), 3);
+    }
+    assert!(costs[0]["future"].as_u64().unwrap() <= 128, "{}", costs[0]);
+    assert_eq!(costs[0]["key_wakes"].as_array().unwrap().len(), 2);
+    let results = report["verdicts"][0]["results"].as_array().unwrap();
+    let judged: Vec<_> = results
+        .iter()
+        .map(|result| {
+            assert!(result["mark"]["wait"].is_null() && result["wait"].is_f64());
+            (result["scenario"].as_str().unwrap(), result["mark"]["throughput"].as_f64().unwrap())
+        })
+        .collect();
+    assert_eq!(judged, [("async-8", 1.0), ("async-hold-8", 1.0)]);
+    for words in [
+        "task min..max",
+        "100000 on one lock",
+        "each of 100000 keys",
+        "bytes of future",
+        "blocking_lock",
+    ] {
+        assert!(stdout.contains(words), "{words} is not in {stdout}");
+    }
+    assert!(page.contains("100000 on one lock") && !page.contains("NaN"));
+    assert_eq!(headings(&picture), ["async-8", "async-hold-8"]);
+
+    let named = ["--scenario", "async-uncontended,async-mixed-4+4", "--secs", "0.02"];
+    let Written { stdout, report, .. } = written(&[&named[..], &["--rounds", "1"]].concat());
+    assert!(report["task_costs"].is_null(), "scenarios were named");
+    let scenarios = report["scenarios"].as_array().unwrap();
+    assert!(scenarios.iter().all(|of| of["cells"].as_array().unwrap().len() == 4));
+    let mixed = &scenarios[1]["cells"][0]["rounds"][0];
+    assert_eq!(mixed["per_thread"].as_array().unwrap().len(), 8);
+    assert!(stdout.contains("4 tasks and 4 threads"), "{stdout}");
 }
 
 /// What a run says and writes.

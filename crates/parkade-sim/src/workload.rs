@@ -133,7 +133,8 @@ impl Workload {
             | Shape::Condvar(_)
             | Shape::Once(_)
             | Shape::Keyed(_)
-            | Shape::Semaphore(_) => {
+            | Shape::Semaphore(_)
+            | Shape::Async(_) => {
                 panic!("{}: only mutexes are simulated", scenario.name)
             }
         };

@@ -4,7 +4,20 @@
 //! it has been ready a future must not be polled again; it panics then, and says so before by `is_terminated`. Dropping one at
 //! any time is safe and loses nothing.
 
+#[cfg(feature = "keyed")]
+pub use crate::keyed::{
+    lockmap::tasks::{GetEntry, GetEntryOwned, LockEntries, LockEntry, LockEntryOwned},
+    mutex::{LockKey, LockKeyOwned, LockKeys},
+    rwlock::{ReadKey, ReadKeyOwned, ReadKeys, WriteKey, WriteKeyOwned, WriteKeys},
+};
 pub use crate::{
-    mutex::future::face::{Lock, LockOwned, OwnedMutexGuard},
+    mutex::{
+        future::face::{Lock, LockOwned, OwnedMutexGuard},
+        when::future::face::LockWhen,
+    },
+    rwlock::future::face::{
+        OwnedRwLockReadGuard, OwnedRwLockWriteGuard, Read, ReadOwned, UpgradableRead, Upgrade,
+        Write, WriteOwned,
+    },
     task::send::SendGuard,
 };

@@ -135,6 +135,11 @@ impl Executor {
         future.poll(&mut Context::from_waker(&Waker::from(self.clone())))
     }
 
+    /// Waits until it is woken, or has been since it was last asked.
+    pub(crate) fn wait(&self) {
+        self.0.wait();
+    }
+
     /// Polls until it is ready, whenever it was woken.
     pub(crate) fn run<F: Future>(
         self: &std::sync::Arc<Self>,
@@ -143,7 +148,7 @@ impl Executor {
         loop {
             match self.poll(future.as_mut()) {
                 Poll::Ready(output) => return output,
-                Poll::Pending => self.0.wait(),
+                Poll::Pending => self.wait(),
             }
         }
     }

@@ -111,9 +111,4 @@ impl<'a> Moving<'a> {
             lock.first_is_up((result.requeued_threads > 0).into());
         }
     }
-
-    /// Whether anybody was met.
-    pub(crate) fn met_any(&self) -> bool {
-        self.received.get().is_some()
-    }
 }

@@ -4,10 +4,13 @@
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
+    future::Future,
+    pin::Pin,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    task::{Context, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -154,4 +157,28 @@ fn waiting_allocates_nothing() {
         ended.fetch_add(1, Relaxed);
     });
     assert!(counted.1 < 20, "{counted:?} in 800 rounds");
+}
+
+/// What tasks need to wait is in their futures.
+#[test]
+fn a_hundred_thousand_tasks_that_wait_for_a_key_allocate_nothing() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let map = KeyedMutex::<u64>::new();
+    let mut futures = Vec::with_capacity(100_000);
+    let mut cx = Context::from_waker(Waker::noop());
+    let guard = map.lock(&7);
+    let (bytes, calls) = count(|| {
+        futures.extend((0..100_000).map(|_| map.lock_async(&7)));
+        for future in &mut futures {
+            // SAFETY: they are not moved from here on.
+            let future = unsafe { Pin::new_unchecked(future) };
+            assert!(future.poll(&mut cx).is_pending());
+        }
+    });
+    assert!(bytes < NOISE as isize && calls < 100, "{bytes} bytes by {calls} allocations");
+    assert_eq!(map.snapshot()[0].waiters, 100_000);
+    drop(guard);
+    let (bytes, calls) = count(|| futures.clear());
+    assert!(bytes < NOISE as isize && calls < 100, "{bytes} bytes by {calls} allocations");
+    assert!(map.is_empty());
 }

@@ -9,7 +9,9 @@ mod support;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     hash::BuildHasher,
+    pin::Pin,
     sync::{
         Arc, Barrier,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -35,6 +37,7 @@ use support::{
     busy,
     keyed::{Place, Same, Told, Touchy, unwind_out_of},
     past,
+    tasks::{block_on, poll_a_little},
 };
 
 /// Keys that meet often.
@@ -67,6 +70,8 @@ enum Way {
     Past,
     /// Twice, for one key.
     Retry,
+    /// As a task, which is dropped after so many polls. Where a task without a number can deadlock it only tries.
+    Task(Option<usize>),
 }
 
 #[derive(Debug, Clone)]
@@ -145,15 +150,40 @@ fn boxed<'m>(guard: impl Guard + 'm) -> AnyGuard<'m> {
     Box::new(guard)
 }
 
+type AnyFuture<'m> = Pin<Box<dyn Future<Output = AnyGuard<'m>> + 'm>>;
+
+fn boxed_future<'m>(future: impl Future<Output: Guard + 'm> + 'm) -> AnyFuture<'m> {
+    Box::pin(async { boxed(future.await) })
+}
+
+fn polled<'m>(future: AnyFuture<'m>, polls: Option<usize>) -> Option<AnyGuard<'m>> {
+    match polls {
+        None => Some(block_on(future)),
+        Some(polls) => poll_a_little(future, polls),
+    }
+}
+
 /// Both kinds of map.
 trait Map: Default + Send + Sync {
     /// In which mode this map holds what was asked for in `mode`.
     fn holds_in(mode: Mode) -> Mode;
     fn take<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> Option<AnyGuard<'m>>;
+    fn wait<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> AnyFuture<'m>;
     fn is_locked(&self, key: u64) -> bool;
     fn len(&self) -> usize;
     fn keys(&self) -> Vec<Touchy>;
     fn snapshot(&self) -> Vec<KeyInfo<Touchy>>;
+}
+
+/// [`Map::wait`] with the methods that have these names.
+macro_rules! wait {
+    ($map:ident, $take:ident, $keys:ident; $one:ident $owned:ident $many:ident) => {
+        match $take.form {
+            Form::One => boxed_future($map.$one(&$keys[0])),
+            Form::Owned => boxed_future($map.$owned(&$keys[0])),
+            Form::Many => boxed_future($map.$many($keys)),
+        }
+    };
 }
 
 /// [`Map::take`] with the methods that have these names.
@@ -172,18 +202,21 @@ macro_rules! take {
                 Way::For(timeout) => $map.$lock_for(key, timeout).map(boxed),
                 Way::Past => $map.$lock_until(key, past()).map(boxed),
                 Way::Retry => $map.$retrying(key, &TWICE).ok().map(boxed),
+                Way::Task(polls) => polled($map.wait($take, $keys), polls),
             },
             Form::Owned => match $take.way {
                 Way::Wait => Some(boxed($map.$owned(key))),
                 Way::Try | Way::Retry => $map.$try_owned(key).map(boxed),
                 Way::For(timeout) => $map.$owned_for(key, timeout).map(boxed),
                 Way::Past => $map.$owned_until(key, past()).map(boxed),
+                Way::Task(polls) => polled($map.wait($take, $keys), polls),
             },
             Form::Many => match $take.way {
                 Way::Wait => Some(boxed($map.$many($keys))),
                 Way::Try | Way::Retry => $map.$try_many($keys).map(boxed),
                 Way::For(timeout) => $map.$many_for($keys, timeout).map(boxed),
                 Way::Past => $map.$many_until($keys, past()).map(boxed),
+                Way::Task(polls) => polled($map.wait($take, $keys), polls),
             },
         }
     }};
@@ -232,6 +265,10 @@ impl<S: BuildHasher + Default + Send + Sync> Map for KeyedMutex<Touchy, S> {
         }
     }
 
+    fn wait<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> AnyFuture<'m> {
+        wait!(self, take, keys; lock_async lock_owned_async lock_many_async)
+    }
+
     asked!(KeyedMutex);
 }
 
@@ -261,6 +298,14 @@ impl<S: BuildHasher + Default + Send + Sync> Map for KeyedRwLock<Touchy, S> {
         }
     }
 
+    fn wait<'m>(self: &'m Arc<Self>, take: &Take, keys: &[Touchy]) -> AnyFuture<'m> {
+        if take.mode == Mode::Exclusive {
+            wait!(self, take, keys; write_async write_owned_async write_many_async)
+        } else {
+            wait!(self, take, keys; read_async read_owned_async read_many_async)
+        }
+    }
+
     asked!(KeyedRwLock);
 }
 
@@ -269,6 +314,8 @@ impl<S: BuildHasher + Default + Send + Sync> Map for KeyedRwLock<Touchy, S> {
 struct Model {
     /// How many share each key, or that it is held exclusively.
     held: BTreeMap<u64, Option<usize>>,
+    /// Those that tasks have taken, and nobody since.
+    of_tasks: BTreeSet<u64>,
 }
 
 impl Model {
@@ -280,6 +327,7 @@ impl Model {
     }
 
     fn enter(&mut self, key: u64, mode: Mode) {
+        self.of_tasks.remove(&key);
         if mode == Mode::Exclusive {
             self.held.insert(key, None);
         } else {
@@ -336,7 +384,12 @@ impl<'m, M: Map> World<'m, M> {
         prop_assert_eq!(got.is_some(), free);
         if let Some(guard) = got {
             prop_assert!(guard.keys().into_iter().eq(keys.iter().copied()));
-            keys.into_iter().for_each(|key| self.model.enter(key, mode));
+            for key in keys {
+                self.model.enter(key, mode);
+                if matches!(way, Way::Task(_)) {
+                    self.model.of_tasks.insert(key);
+                }
+            }
             self.guards.push(guard);
         }
         Ok(())
@@ -356,7 +409,9 @@ impl<'m, M: Map> World<'m, M> {
         for info in self.map.snapshot() {
             let readers = held[&info.key.0];
             prop_assert_eq!((info.holders, info.waiters), (readers.unwrap_or(1), 0));
-            prop_assert_eq!(info.holder.is_some(), readers.is_none());
+            // A task is on no thread in particular.
+            let by_task = self.model.of_tasks.contains(&info.key.0);
+            prop_assert_eq!(info.holder.is_some(), readers.is_none() && !by_task);
             prop_assert!(info.held_for.is_some() && info.longest_wait.is_none());
         }
         for key in 0..FEW {
@@ -368,7 +423,7 @@ impl<'m, M: Map> World<'m, M> {
 
 impl Way {
     fn without_waiting(self) -> Way {
-        if matches!(self, Way::Wait) { Way::Try } else { self }
+        if matches!(self, Way::Wait | Way::Task(None)) { Way::Try } else { self }
     }
 }
 
@@ -407,6 +462,8 @@ fn leaves() -> impl Strategy<Value = Leave> {
 fn scripts() -> impl Strategy<Value = Vec<Op>> {
     let brief = Way::For(Duration::from_nanos(100));
     let ways = vec![Way::Wait, Way::Try, Way::For(Duration::ZERO), brief, Way::Past, Way::Retry];
+    let tasks = vec![Way::Task(None), Way::Task(Some(1)), Way::Task(Some(2))];
+    let ways = [ways, tasks].concat();
     let keys = prop_oneof![4 => 0..FEW, 1 => 0..1000_u64];
     let op = prop_oneof![
         10 => takes(keys, select(ways)).prop_map(Op::Take),
@@ -440,7 +497,9 @@ struct Turn {
 fn turns() -> impl Strategy<Value = Turn> {
     // About as long as it takes until a thread that sleeps is up.
     let timeout = (0..60_u64).prop_map(|micros| Way::For(Duration::from_micros(micros)));
-    let ways = prop_oneof![3 => Just(Way::Wait), 1 => Just(Way::Try), 4 => timeout].boxed();
+    let polls = (0..4_usize).prop_map(|polls| Way::Task(Some(polls)));
+    let waits = select(vec![Way::Wait, Way::Task(None)]);
+    let ways = prop_oneof![4 => waits, 1 => Just(Way::Try), 4 => timeout, 4 => polls].boxed();
     let take = takes(0..FEW, ways).boxed();
     let busy = prop_oneof![3 => Just(0), 1 => 0..20_u64].prop_map(Duration::from_micros);
     (take.clone(), option::weighted(0.2, take), busy, leaves())

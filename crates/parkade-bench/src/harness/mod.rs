@@ -1,5 +1,6 @@
 //! Runs one scenario on one subject.
 
+mod tasks;
 mod worker;
 
 use std::sync::Barrier;
@@ -21,9 +22,9 @@ use crate::subject::{
 };
 use crate::waits::{ThreadWaits, Waits};
 use crate::{
-    with_condvar_subject, with_keyed_subject, with_once_lock_subject, with_once_subject,
-    with_reentrant_subject, with_rw_subject, with_semaphore_subject, with_subject,
-    with_weighted_subject,
+    with_async_subject, with_condvar_subject, with_keyed_subject, with_once_lock_subject,
+    with_once_subject, with_reentrant_subject, with_rw_subject, with_semaphore_subject,
+    with_subject, with_weighted_subject,
 };
 use worker::keyed::Floor;
 use worker::{Outcome, Worker};
@@ -88,6 +89,9 @@ pub fn measure(scenario: &Scenario, subject: SubjectId, limits: Limits) -> Measu
         }
         Shape::Semaphore(shape) => {
             with_semaphore_subject!(subject, S => measure_semaphore_as::<S>(scenario, shape, limits))
+        }
+        Shape::Async(shape) => {
+            with_async_subject!(subject, S => tasks::measure::<S>(scenario, shape, limits))
         }
         Shape::Once(OnceShape::Call) => {
             with_once_subject!(subject, S => measure_once_as::<S>(scenario, limits))

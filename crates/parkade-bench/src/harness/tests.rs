@@ -244,7 +244,7 @@ fn all_locks_of_a_round_draw_the_same_keys() {
 #[test]
 fn permits_are_taken_and_waited_for_with_every_subject() {
     for scenario in scenario::catalogue(LockKind::Semaphore) {
-        let able = |id: &SubjectId| id.can(scenario.shape);
+        let able = |id: &SubjectId| id.can(&scenario);
         for subject in LockKind::Semaphore.subjects().filter(able) {
             let round = measure(&scenario, subject, limits(10)).round;
             assert!(round.ops > 0, "{} {subject}", scenario.name);

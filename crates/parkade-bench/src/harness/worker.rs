@@ -158,6 +158,7 @@ impl<'a> Worker<'a> {
             | Shape::Keyed(_)
             | Shape::Semaphore(_) => unreachable!("its loops take another lock"),
             Shape::Once(_) => unreachable!("its loops take what is complete"),
+            Shape::Async(_) => unreachable!("tasks are no workers"),
         })
     }
 

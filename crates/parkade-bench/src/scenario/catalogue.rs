@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::{
-    CondvarShape, Draw, KeyedShape, OnceShape, ReentrantShape, Role, RwShape, Scenario,
-    SemaphoreShape, Shape,
+    AsyncShape, CondvarShape, Draw, KeyedShape, OnceShape, ReentrantShape, Role, RwShape, Scenario,
+    Section, SemaphoreShape, Shape,
 };
 use crate::sides::Access;
 use crate::subject::LockKind;
@@ -68,7 +68,27 @@ pub fn catalogue(kind: LockKind) -> Vec<Scenario> {
         ],
         LockKind::Keyed => keyed_catalogue(),
         LockKind::Semaphore => semaphore_catalogue(),
+        LockKind::Async => async_catalogue(),
     }
+}
+
+/// The work is that of `mixed-8`.
+fn async_catalogue() -> Vec<Scenario> {
+    let tasks = |name, all, threads, section| {
+        let shape = AsyncShape::Turns { inside: 20, outside: 60, section, threads };
+        scenario(name, all, Shape::Async(shape))
+    };
+    let alone = scenario("async-uncontended", 1, Shape::Async(AsyncShape::EmptyLoop));
+    vec![
+        Scenario { role: Role::Cost, ..alone },
+        tasks("async-8", 8, 0, Section::Plain),
+        tasks("async-1k", 1_000, 0, Section::Plain),
+        tasks("async-100k", 100_000, 0, Section::Plain),
+        tasks("async-hold-8", 8, 0, Section::Held),
+        tasks("async-hold-1k", 1_000, 0, Section::Held),
+        tasks("async-hold-100k", 100_000, 0, Section::Held),
+        tasks("async-mixed-4+4", 8, 4, Section::Plain),
+    ]
 }
 
 fn keyed_catalogue() -> Vec<Scenario> {

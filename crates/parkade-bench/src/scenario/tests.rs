@@ -139,3 +139,22 @@ fn marks_of_semaphores() {
     let sixteen = find("sem-8-4").unwrap().with_threads(16).unwrap();
     assert_eq!((&*sixteen.name, sixteen.role), ("sem-16-4", Role::Custom));
 }
+
+#[test]
+fn marks_of_locks_of_tasks() {
+    for scenario in catalogue(LockKind::Async) {
+        let mark = scenario.mark().unwrap();
+        assert_eq!((mark.throughput, mark.wait), (1.0, None), "{}", scenario.name);
+        let alone = scenario.threads == 1;
+        assert_eq!(scenario.role, if alone { Role::Cost } else { Role::Mark });
+        assert_eq!(scenario.sampling(), if alone { Sampling::Off } else { Sampling::Every });
+    }
+    let held = find("async-hold-1k").unwrap();
+    assert!(held.describe().starts_with("1000 tasks: 20 work steps and a yield inside"));
+    assert_eq!(held.with_threads(8), find("async-hold-8"));
+    let twelve = find("async-100k").unwrap().with_threads(12).unwrap();
+    assert_eq!((&*twelve.name, twelve.role), ("async-12", Role::Custom));
+    for name in ["async-uncontended", "async-mixed-4+4"] {
+        assert_eq!(find(name).unwrap().with_threads(8), None);
+    }
+}

@@ -129,7 +129,8 @@ impl Measure {
                 | LockKind::Condvar
                 | LockKind::Once
                 | LockKind::OnceLock
-                | LockKind::Semaphore,
+                | LockKind::Semaphore
+                | LockKind::Async,
             ) => Some(1.0),
             // What is asked for differs from scenario to scenario.
             (Measure::Throughput, LockKind::Keyed) => None,

@@ -9,6 +9,7 @@ mod pthread;
 mod reentrant;
 mod rwlocks;
 mod semaphores;
+mod tasks;
 
 pub use condvars::Monitor;
 pub use keyed::{DashMap, KeyedLock, Lockable, MapOfArc, MapOfArcRemoving};
@@ -224,6 +225,32 @@ macro_rules! with_semaphore_subject {
     };
 }
 
+/// As [`with_subject`], for locks that tasks wait for.
+#[macro_export]
+macro_rules! with_async_subject {
+    ($id:expr, $subject:ident => $body:expr) => {
+        match $id {
+            $crate::subject::SubjectId::Parkade => {
+                type $subject = $crate::subjects::Parkade;
+                $body
+            }
+            $crate::subject::SubjectId::Saa => {
+                type $subject = $crate::subjects::Saa;
+                $body
+            }
+            $crate::subject::SubjectId::Tokio => {
+                type $subject = $crate::subjects::Tokio;
+                $body
+            }
+            $crate::subject::SubjectId::AsyncLock => {
+                type $subject = $crate::subjects::AsyncLock;
+                $body
+            }
+            other => unreachable!("{other} has nothing of the kind"),
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering::Relaxed;
@@ -232,9 +259,9 @@ mod tests {
 
     use super::*;
     use crate::subject::{
-        Call, CondvarSubject, Grain, KeyedSubject, LockKind, OnceLockSubject, OnceSubject,
-        ReentrantSubject, Room, RwSubject, SemaphoreSubject, Subject, SubjectId, TimedSubject,
-        WeightedSubject,
+        AsyncSubject, Call, CondvarSubject, Grain, KeyedSubject, LockKind, OnceLockSubject,
+        OnceSubject, ReentrantSubject, Room, RwSubject, SemaphoreSubject, Subject, SubjectId,
+        TimedSubject, WeightedSubject,
     };
 
     fn excludes<S: Subject>() {
@@ -494,15 +521,52 @@ mod tests {
 
     #[test]
     fn no_semaphore_gives_more_permits_than_it_has() {
-        let weighted = crate::scenario::find("sem-8-8-weighted").unwrap().shape;
+        let weighted = crate::scenario::find("sem-8-8-weighted").unwrap();
         for id in LockKind::Semaphore.subjects() {
             with_semaphore_subject!(id, S => {
                 assert_eq!(<S as SemaphoreSubject>::ID, id);
                 gives_one::<S>();
             });
-            if id.can(weighted) {
+            if id.can(&weighted) {
                 with_weighted_subject!(id, S => gives_several::<S>());
             }
+        }
+    }
+
+    /// One adds as a task, over an `await` inside, the others as threads.
+    fn excludes_tasks_and_threads<S: AsyncSubject>() {
+        let lock = S::new(0);
+        let add = |value: &AtomicU64| {
+            let seen = value.load(Relaxed);
+            std::hint::black_box(&value);
+            value.store(seen + 1, Relaxed);
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().build();
+                runtime.expect("a runtime").block_on(async {
+                    for _ in 0..500 {
+                        let value = S::lock(&lock).await;
+                        tokio::task::yield_now().await;
+                        add(&value);
+                    }
+                });
+            });
+            for _ in 0..2 {
+                scope.spawn(|| (0..500).for_each(|_| add(&S::lock_blocking(&lock))));
+            }
+        });
+        assert_eq!(S::lock_blocking(&lock).load(Relaxed), 1500, "{}", S::ID);
+        assert!((8..1000).contains(&S::future_bytes(&lock)), "{}", S::ID);
+    }
+
+    #[test]
+    fn every_async_subject_excludes_tasks_and_threads() {
+        for id in LockKind::Async.subjects() {
+            with_async_subject!(id, S => {
+                assert_eq!(<S as AsyncSubject>::ID, id);
+                excludes_tasks_and_threads::<S>();
+            });
         }
     }
 

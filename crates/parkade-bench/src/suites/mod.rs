@@ -20,12 +20,20 @@ pub enum Suite {
     Keyed,
     /// Everything about semaphores.
     Semaphore,
+    /// Everything about locks that tasks wait for.
+    Async,
 }
 
 impl Suite {
     /// All suites.
-    pub const ALL: &[Suite] =
-        &[Suite::Article, Suite::LockBench, Suite::ParkingLot, Suite::Keyed, Suite::Semaphore];
+    pub const ALL: &[Suite] = &[
+        Suite::Article,
+        Suite::LockBench,
+        Suite::ParkingLot,
+        Suite::Keyed,
+        Suite::Semaphore,
+        Suite::Async,
+    ];
 
     /// The name on the command line and in reports.
     pub fn name(self) -> &'static str {
@@ -35,6 +43,7 @@ impl Suite {
             Suite::ParkingLot => "parking-lot",
             Suite::Keyed => "keyed",
             Suite::Semaphore => "semaphore",
+            Suite::Async => "async",
         }
     }
 
@@ -54,6 +63,7 @@ impl Suite {
                 "mapmutex's benchmark beside one giant mutex, then --kind keyed and memory per key"
             }
             Suite::Semaphore => "the scenarios of --kind semaphore",
+            Suite::Async => "the scenarios of --kind async, then what a waiting task costs",
         }
     }
 
@@ -64,6 +74,7 @@ impl Suite {
             Suite::ParkingLot => None,
             Suite::Keyed => Some(LockKind::Keyed),
             Suite::Semaphore => Some(LockKind::Semaphore),
+            Suite::Async => Some(LockKind::Async),
         }
     }
 

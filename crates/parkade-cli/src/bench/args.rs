@@ -35,7 +35,10 @@ pub(crate) struct Args {
     /// there. In `keyed-T-N` T threads draw one of N keys, evenly or by Zipf's law, and lock it; dashmap,
     /// whose guards keep other keys locked too, is judged apart, and what a locked key takes in memory
     /// is shown unless scenarios are named. `semaphore` has Parkade twice, first come first served and
-    /// barging.
+    /// barging. In `async-N` N tasks on a tokio runtime of two threads lock, and give way to others after each
+    /// turn, in `async-hold-N` also under the lock, so that all the others come to wait; `async-mixed-4+4`
+    /// has threads that block on the same lock. What a task costs that locks or waits, measured without a
+    /// runtime, is shown unless scenarios are named.
     #[arg(long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Option<LockKind>,
 
@@ -86,7 +89,7 @@ pub(crate) struct Args {
     /// reader-writer lock, in which each thread either only reads or only writes. keyed begins with
     /// mapmutex's six cases, a mutex for each key beside one giant mutex; they sleep for about 7
     /// minutes at full size (see --job-scale), and --lock adds rivals to them. What follows is that
-    /// of `--kind keyed`; semaphore is `--kind semaphore`.
+    /// of `--kind keyed`; semaphore is `--kind semaphore`, async is `--kind async`.
     #[arg(long, value_name = "NAME", conflicts_with = "scenario", value_parser = suites())]
     pub(crate) suite: Option<Suite>,
 
@@ -266,7 +269,7 @@ impl Args {
             Suite::Article if threads.is_empty() => Ok(article::scenarios()),
             Suite::Article => Err(Usage("--suite article has its own numbers of threads".into())),
             Suite::LockBench if threads.is_empty() => Ok(lock_bench::scenarios(32)),
-            Suite::Keyed | Suite::Semaphore => self.scenarios(kind),
+            Suite::Keyed | Suite::Semaphore | Suite::Async => self.scenarios(kind),
             Suite::LockBench => Ok(threads.into_iter().flat_map(lock_bench::scenarios).collect()),
             Suite::ParkingLot => {
                 let steps = 0..=MOST_STEPS;

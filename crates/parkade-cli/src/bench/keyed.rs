@@ -1,7 +1,5 @@
 //! What belongs to keyed locks alone: the published cases, and memory.
 
-use std::fmt;
-
 use parkade_bench::memory::{self, KeyMemory, MOST};
 use parkade_bench::report::Report;
 use parkade_bench::subject::Grain;
@@ -10,7 +8,8 @@ use parkade_bench::variant::Variant;
 
 use super::args;
 use super::format::{duration, or_dash, ratio};
-use super::table::{align_right, label, new_table, outcome};
+use super::sheet::{Sheet, plain};
+use super::table::label;
 
 /// Runs the published cases.
 pub(crate) fn measure_cases(how: &args::Cases, seed: u64) -> Vec<CaseReport> {
@@ -32,39 +31,6 @@ pub(crate) fn measure_memory(locks: &[Variant]) -> Vec<KeyMemory> {
         }
     }
     once
-}
-
-/// A table for the terminal or the page, with what is said above and below it.
-#[derive(Debug)]
-pub(crate) struct Sheet {
-    /// What it shows.
-    pub(crate) title: String,
-    /// The heads of its columns.
-    pub(crate) head: Vec<String>,
-    /// Its rows. Whether a mark is reached goes with the figure.
-    pub(crate) rows: Vec<Vec<(String, Option<bool>)>>,
-    /// What has to be known to read it.
-    pub(crate) notes: Vec<String>,
-}
-
-impl fmt::Display for Sheet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = new_table();
-        table.set_header(&self.head);
-        for row in &self.rows {
-            let cell = |(text, reached): &(String, Option<bool>)| {
-                format!("{text} {}", outcome(*reached)).trim_end().to_owned()
-            };
-            table.add_row(row.iter().map(cell));
-        }
-        align_right(&mut table);
-        writeln!(f, "{}\n{table}", self.title)?;
-        self.notes.iter().try_for_each(|note| writeln!(f, "  {note}"))
-    }
-}
-
-fn plain(text: String) -> (String, Option<bool>) {
-    (text, None)
 }
 
 fn seconds(run: JobsRun) -> String {

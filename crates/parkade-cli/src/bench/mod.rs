@@ -9,9 +9,11 @@ pub(crate) mod noise;
 mod output;
 mod progress;
 mod scatter;
+mod sheet;
 mod suites;
 mod sweep;
 mod table;
+mod tasks;
 
 use std::io::{ErrorKind, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,6 +66,10 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
         LockKind::Keyed if args.scenario.is_empty() => keyed::measure_memory(&plan.subjects),
         _ => Vec::new(),
     };
+    let task_costs = match kind {
+        LockKind::Async if args.scenario.is_empty() => tasks::measure(&plan.subjects),
+        _ => Vec::new(),
+    };
     let cases = args.cases(plan).map(|cases| keyed::measure_cases(&cases, plan.seed));
     let progress = progress::Progress::new(plan);
     let scenarios = plan.run(|step| progress.show(step));
@@ -88,6 +94,7 @@ fn measure(args: &Args, plan: &Plan) -> Result<Report> {
         scenarios,
         cases: cases.unwrap_or_default(),
         key_memory,
+        task_costs,
     })
 }
 

@@ -19,7 +19,7 @@ use super::table::{align_right, body, heading, label, new_table, section};
 /// The whole report of a suite.
 pub(crate) fn report(suite: Suite, report: &Report) -> String {
     let mut text = heading(report);
-    if let Suite::Keyed | Suite::Semaphore = suite {
+    if let Suite::Keyed | Suite::Semaphore | Suite::Async = suite {
         if !report.cases.is_empty() {
             let _ = writeln!(text, "\n{}", keyed::cases(report));
         }
@@ -31,7 +31,9 @@ pub(crate) fn report(suite: Suite, report: &Report) -> String {
             Suite::Article => section(report, scenario),
             Suite::LockBench => lock_bench_section(report, scenario),
             Suite::ParkingLot => parking_lot_section(report, scenario),
-            Suite::Keyed | Suite::Semaphore => unreachable!("they have the body of any report"),
+            Suite::Keyed | Suite::Semaphore | Suite::Async => {
+                unreachable!("they have the body of any report")
+            }
         });
     }
     if suite == Suite::Article {

@@ -14,7 +14,7 @@ use parkade_bench::suites::Suite;
 use parkade_bench::variant::{Variant, settings};
 
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
-use super::keyed;
+use super::{keyed, tasks};
 
 /// Scenarios and locks by name.
 pub(crate) fn list() -> String {
@@ -72,6 +72,11 @@ pub(crate) fn body(report: &Report) -> String {
     if !report.key_memory.is_empty() {
         let _ = writeln!(text, "\n{}", keyed::memory(report));
     }
+    if !report.task_costs.is_empty() {
+        for sheet in tasks::sheets(report) {
+            let _ = writeln!(text, "\n{sheet}");
+        }
+    }
     text
 }
 
@@ -107,6 +112,7 @@ pub(crate) fn section(report: &Report, scenario: &ScenarioReport) -> String {
         (LockKind::Rwlock, 1) => RW_ALONE,
         (LockKind::Rwlock, _) => RW_CONTENDED,
         (_, 1) => ALONE,
+        (LockKind::Async, _) => ASYNC_CONTENDED,
         (_, _) => CONTENDED,
     };
     let mut table = new_table();
@@ -132,6 +138,7 @@ const READS: Column = ("reads/s", |c| or_dash(c.sides.read, |side| rate(side.ops
 const WRITES: Column = ("writes/s", |c| or_dash(c.sides.write, |side| rate(side.ops_per_sec)));
 const THREADS: Column =
     ("thread min..max", |c| format!("{} .. {}", rate(c.slowest), rate(c.fastest)));
+const TASKS: Column = ("task min..max", THREADS.1);
 const SPREAD: Column = ("spread", |c| percent(c.spread));
 const CPU: Column = ("cpu/op", |c| or_dash(c.cpu_ns, duration));
 const SWITCHES: Column = ("csw/op", |c| or_dash(c.switches, per_op));
@@ -149,6 +156,8 @@ const ALONE: &[Column] = &[TIME, RATE, VS_BEST, CPU, SWITCHES];
 const RW_ALONE: &[Column] = &[TIME, RATE, VS_BEST, READS, WRITES, CPU, SWITCHES];
 const CONTENDED: &[Column] =
     &[RATE, VS_BEST, THREADS, SPREAD, CPU, SWITCHES, P50, P99, P999, MAX, VS_FAIREST];
+const ASYNC_CONTENDED: &[Column] =
+    &[RATE, VS_BEST, TASKS, SPREAD, CPU, SWITCHES, P50, P99, P999, MAX, VS_FAIREST];
 const RW_CONTENDED: &[Column] = &[
     RATE, VS_BEST, READS, WRITES, THREADS, SPREAD, CPU, SWITCHES, READ_P99, READ_MAX, WRITE_P99,
     WRITE_MAX, VS_FAIREST,

@@ -47,7 +47,12 @@ use crate::{
     policy::QueuedWait,
     shim::{AtomicUsize, Cell, Ordering},
 };
-use core::{mem::ManuallyDrop, ptr::NonNull, task::Waker};
+use core::{
+    cell::UnsafeCell,
+    mem::{ManuallyDrop, MaybeUninit},
+    ptr::NonNull,
+    task::Waker,
+};
 
 /// A link to another waiter's node; whoever follows it holds the bucket lock (rule 1) or owns the
 /// taken chain (rule 2).
@@ -69,6 +74,17 @@ pub(crate) enum Standing {
     Notified,
 }
 
+/// How a task's node is, as its owner knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It has never waited; of the node this field alone is initialised ([`TaskNode`]).
+    Unborn,
+    /// It does not wait.
+    Idle,
+    /// The owner has queued it, and has not learned of the end.
+    Parked,
+}
+
 pub(crate) struct Node {
     /// Access: rule 4; the owner reads it without a lock to find its bucket, and checks again.
     key: AtomicUsize,
@@ -87,8 +103,8 @@ pub(crate) struct Node {
     pub(super) queued: Cell<bool>,
     /// Of a task. Access: rule 6.
     listed: Cell<bool>,
-    /// Of a task: whether the owner has queued it, and has not learned of the end. Access: the owner's.
-    parked: Cell<bool>,
+    /// Of a task. Access: the owner's.
+    stage: Cell<Stage>,
     /// Only meaningful in the first node of a key: what the lookout has to know of its queue. In a node that is pushed it
     /// is `NONE`. Access: rule 1.
     pub(super) mark: Cell<Mark>,
@@ -135,7 +151,7 @@ impl Node {
                 waker: ManuallyDrop::new(Cell::new(None)),
                 queued: Cell::new(false),
                 listed: Cell::new(false),
-                parked: Cell::new(false),
+                stage: Cell::new(Stage::Idle),
                 mark: Cell::new(Mark::NONE),
                 prev: Cell::new(None),
                 next: Cell::new(None),
@@ -235,16 +251,68 @@ impl Node {
     }
 }
 
-/// What the owner of a task's node does with it, and its notifier.
-impl Node {
-    /// Whether the task waits; for the owner.
-    pub(crate) fn is_parked(&self) -> bool {
-        self.parked.get()
+/// A task's node, which is made when it waits for the first time: most futures never do, and would pay for it more than for
+/// the lock.
+pub(crate) struct TaskNode(UnsafeCell<MaybeUninit<Node>>);
+
+impl TaskNode {
+    /// One that has never waited.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) const fn new() -> TaskNode {
+        let mut node = MaybeUninit::<Node>::uninit();
+        // SAFETY: a field of the place that we have, which is not read here.
+        let stage = unsafe { &raw mut (*node.as_mut_ptr()).stage };
+        // SAFETY: as above.
+        unsafe { stage.write(Cell::new(Stage::Unborn)) };
+        TaskNode(UnsafeCell::new(node))
     }
 
+    /// The model checker has to know of its cells.
+    #[cfg(loom)]
+    pub(crate) fn new() -> TaskNode {
+        TaskNode(UnsafeCell::new(MaybeUninit::new(Node::of_task())))
+    }
+
+    /// For the owner.
+    #[inline(always)]
+    pub(crate) fn stage(&self) -> Stage {
+        let node = self.0.get().cast::<Node>();
+        // SAFETY: the field is initialised from the beginning, and others access it never.
+        unsafe { &(*node).stage }.get()
+    }
+
+    /// Whether the task waits; for the owner.
+    #[inline(always)]
+    pub(crate) fn is_parked(&self) -> bool {
+        self.stage() == Stage::Parked
+    }
+
+    /// The node of one that has waited, or waits.
+    pub(crate) fn born(&self) -> Option<&Node> {
+        if self.stage() == Stage::Unborn {
+            return None;
+        }
+        // SAFETY: it was made whole, and has been shared only since.
+        Some(unsafe { &*self.0.get().cast::<Node>() })
+    }
+
+    /// The node, which is to wait. For the owner.
+    pub(crate) fn make(&self) -> &Node {
+        if self.stage() == Stage::Unborn {
+            // SAFETY: nobody has a reference to it, or knows of it: the owner's alone until it waits.
+            unsafe { self.0.get().cast::<Node>().write(Node::of_task()) };
+        }
+        // SAFETY: as in `born`.
+        unsafe { &*self.0.get().cast::<Node>() }
+    }
+}
+
+/// What the owner of a task's node does with it, and its notifier.
+impl Node {
     /// Makes an idle node one that waits, to be pushed next.
     pub(crate) fn begin(&self, key: usize, token: ParkToken, since: Moment, waker: Waker) {
-        debug_assert!(!self.parked.get(), "begins a wait in the middle of another");
+        debug_assert_eq!(self.stage.get(), Stage::Idle, "begins a wait in the middle of another");
         if let Waiter::Task(generation) = &self.waiter {
             generation.set(crate::sys::fork::generation());
         }
@@ -252,7 +320,7 @@ impl Node {
         self.token.set(token);
         self.since.set(since);
         self.parker.renew();
-        self.parked.set(true);
+        self.stage.set(Stage::Parked);
         self.mark.set(Mark::NONE);
         let left = self.waker.replace(Some(waker));
         debug_assert!(left.is_none(), "a waker outlived the wait it was for");
@@ -260,7 +328,7 @@ impl Node {
 
     /// Makes a node idle that is in no queue and no ring.
     pub(crate) fn end(&self) {
-        self.parked.set(false);
+        self.stage.set(Stage::Idle);
     }
 
     /// Whether the wait began in a process of which this is a forked child (rule 9).

@@ -41,7 +41,7 @@ use crate::{
     observe::{self, Event},
     table::{
         self,
-        node::{Node, Standing},
+        node::{Node, Standing, TaskNode},
     },
 };
 use core::{
@@ -166,7 +166,7 @@ use core::{
 /// may_move_while_pinned::<parkade_core::TaskWaiter>();
 /// ```
 pub struct TaskWaiter {
-    node: Node,
+    node: TaskNode,
     _pinned: PhantomPinned,
 }
 
@@ -200,10 +200,11 @@ enum Look {
 impl TaskWaiter {
     crate::const_unless_loom! {
         /// A waiter that does not wait.
+        #[inline(always)]
         #[must_use]
         pub fn new() -> TaskWaiter {
             TaskWaiter {
-                node: Node::of_task(),
+                node: TaskNode::new(),
                 _pinned: PhantomPinned,
             }
         }
@@ -213,19 +214,20 @@ impl TaskWaiter {
     ///
     /// # Safety
     /// No other call to this waiter's functions is in progress.
+    #[inline(always)]
     #[must_use]
     pub unsafe fn is_parked(&self) -> bool {
         self.node.is_parked()
     }
 
-    /// When the last wait began that it has begun; for who parks again and keeps its turn
+    /// When the last wait began that it has begun ([`Moment::NEVER`] if it has begun none); for who parks again and keeps its turn
     /// ([`ParkRequest::since`]).
     ///
     /// # Safety
     /// As for [`is_parked`](TaskWaiter::is_parked).
     #[must_use]
     pub unsafe fn since(&self) -> Moment {
-        self.node.since()
+        self.node.born().map_or(Moment::NEVER, Node::since)
     }
 
     /// Parks the task as `request` says, or looks whether it was unparked.
@@ -268,8 +270,8 @@ impl TaskWaiter {
     ) -> Poll<ParkResult> {
         debug_assert!(request.is_fit_for_task(), "deadlines and polling are for threads");
         let this = self.get_ref();
-        if this.node.is_parked() {
-            match this.look(cx.waker()) {
+        if let Some(node) = this.parked() {
+            match look(node, cx.waker()) {
                 Look::Waits => return Poll::Pending,
                 Look::Unparked(token) => return Poll::Ready(ParkResult::Unparked(token)),
                 Look::Forgotten => {}
@@ -285,18 +287,19 @@ impl TaskWaiter {
             no_unwind.disarm();
             return Poll::Ready(ParkResult::Invalid);
         }
-        this.node.begin(request.key, request.token, since, waker);
+        let node = this.node.make();
+        node.begin(request.key, request.token, since, waker);
         // SAFETY: the bucket is that of the node's key; the node is idle, and its memory is pinned: it stays until drop,
         // which unlinks it.
-        unsafe { bucket.push(NonNull::from(&this.node), request.place) };
+        unsafe { bucket.push(NonNull::from(node), request.place) };
         drop(bucket);
 
         before_sleep();
         observe::emit(|| Event::Parked { key: request.key, since });
         no_unwind.disarm();
         lookout::task_queued();
-        if this.node.is_notified() {
-            return Poll::Ready(ParkResult::Unparked(this.unparked()));
+        if node.is_notified() {
+            return Poll::Ready(ParkResult::Unparked(unparked(node)));
         }
         Poll::Pending
     }
@@ -318,13 +321,27 @@ impl TaskWaiter {
         self.get_ref().end_wait(left)
     }
 
+    /// `drop`, while it is parked.
+    #[cold]
+    fn abandon(&self) {
+        let found = self.end_wait(|_| {});
+        debug_assert!(
+            found == Cancelled::NotParked || std::thread::panicking(),
+            "a task's waiter was dropped while it was parked, without `cancel`"
+        );
+    }
+
+    /// The node of one that waits.
+    fn parked(&self) -> Option<&Node> {
+        self.node.born().filter(|_| self.node.is_parked())
+    }
+
     fn end_wait(&self, left: impl FnOnce(Departure)) -> Cancelled {
-        let node = &self.node;
-        if !node.is_parked() {
+        let Some(node) = self.parked() else {
             return Cancelled::NotParked;
-        }
+        };
         if node.is_notified() {
-            return Cancelled::Unparked(self.unparked());
+            return Cancelled::Unparked(unparked(node));
         }
         // Dropped last, when nothing is locked or guarded any more.
         let _waker;
@@ -353,7 +370,7 @@ impl TaskWaiter {
         if was_listed {
             drop(bucket);
             no_unwind.disarm();
-            return Cancelled::Unparked(self.unparked());
+            return Cancelled::Unparked(unparked(node));
         }
         let key = node.key();
         left(Departure { key, have_more_threads: bucket.has_waiters(key) });
@@ -363,76 +380,73 @@ impl TaskWaiter {
         no_unwind.disarm();
         Cancelled::Left
     }
+}
 
-    /// Looks at a waiter that waits, and sees to it that `current` is woken as long as it does.
-    fn look(&self, current: &Waker) -> Look {
-        let node = &self.node;
-        if node.is_notified() {
-            return Look::Unparked(self.unparked());
-        }
-        // A waker is cloned at most once, and only if another task polls than before; both it and
-        // the one it replaces are dropped after the bucket lock.
-        let mut fresh = None;
-        loop {
-            // Asked each time: to clone a waker is user code, which might fork.
-            if node.is_of_parent() {
-                let (listed, _waker) = node.disown();
-                if listed {
-                    return Look::Unparked(self.unparked());
-                }
-                node.end();
-                return Look::Forgotten;
+/// Looks at a waiter that waits, and sees to it that `current` is woken as long as it does.
+fn look(node: &Node, current: &Waker) -> Look {
+    if node.is_notified() {
+        return Look::Unparked(unparked(node));
+    }
+    // A waker is cloned at most once, and only if another task polls than before; both it and
+    // the one it replaces are dropped after the bucket lock.
+    let mut fresh = None;
+    loop {
+        // Asked each time: to clone a waker is user code, which might fork.
+        if node.is_of_parent() {
+            let (listed, _waker) = node.disown();
+            if listed {
+                return Look::Unparked(unparked(node));
             }
-            let bucket = table::lock_of(node);
-            let _waker = match node.standing() {
-                Standing::Queued if node.wakes(current) => return Look::Waits,
-                Standing::Queued if fresh.is_none() => {
-                    drop(bucket);
-                    fresh = Some(current.clone());
-                    continue;
-                }
-                Standing::Queued => {
-                    let old = node.replace_waker(fresh.take());
-                    if old.is_none() {
-                        // It was nudged.
-                        bucket.heard(node.key());
-                    }
-                    drop(bucket);
-                    drop(old);
-                    return Look::Waits;
-                }
-                // SAFETY: listed, and this is its bucket.
-                Standing::Listed => unsafe { bucket.leave_ring(node) },
-                Standing::Notified => None,
-            };
-            drop(bucket);
-            return Look::Unparked(self.unparked());
+            node.end();
+            return Look::Forgotten;
         }
+        let bucket = table::lock_of(node);
+        let _waker = match node.standing() {
+            Standing::Queued if node.wakes(current) => return Look::Waits,
+            Standing::Queued if fresh.is_none() => {
+                drop(bucket);
+                fresh = Some(current.clone());
+                continue;
+            }
+            Standing::Queued => {
+                let old = node.replace_waker(fresh.take());
+                if old.is_none() {
+                    // It was nudged.
+                    bucket.heard(node.key());
+                }
+                drop(bucket);
+                drop(old);
+                return Look::Waits;
+            }
+            // SAFETY: listed, and this is its bucket.
+            Standing::Listed => unsafe { bucket.leave_ring(node) },
+            Standing::Notified => None,
+        };
+        drop(bucket);
+        return Look::Unparked(unparked(node));
     }
+}
 
-    /// Ends a wait for the owner, who has seen that it is over: nobody else leads to the node.
-    fn unparked(&self) -> UnparkToken {
-        let node = &self.node;
-        node.end();
-        let no_unwind = AbortOnUnwind::IN_CALLBACK;
-        observe::emit(|| Event::Unparked { key: node.key(), since: node.since() });
-        no_unwind.disarm();
-        node.unpark_token()
-    }
+/// Ends a wait for the owner, who has seen that it is over: nobody else leads to the node.
+fn unparked(node: &Node) -> UnparkToken {
+    node.end();
+    let no_unwind = AbortOnUnwind::IN_CALLBACK;
+    observe::emit(|| Event::Unparked { key: node.key(), since: node.since() });
+    no_unwind.disarm();
+    node.unpark_token()
 }
 
 impl Drop for TaskWaiter {
     /// Takes a waiter out of its queue that its builder has left there: that keeps memory sound, but the word of the
     /// primitive is not brought in line, and a wake is lost. So debug builds panic.
+    #[inline(always)]
     fn drop(&mut self) {
         let this: &TaskWaiter = self;
-        let found = this.end_wait(|_| {});
+        if this.node.is_parked() {
+            this.abandon();
+        }
         #[cfg(loom)]
-        this.node.retire();
-        debug_assert!(
-            found == Cancelled::NotParked || std::thread::panicking(),
-            "a task's waiter was dropped while it was parked, without `cancel`"
-        );
+        this.node.make().retire();
     }
 }
 

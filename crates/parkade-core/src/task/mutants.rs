@@ -52,7 +52,7 @@ fn poll_and_keep_the_first_waker() {
     explore(2, || {
         unparked_by(unpark, |waiter, _, _| {
             let later = Signal::new();
-            while !waiter.node.is_notified() {
+            while !waiter.node.make().is_notified() {
                 later.0.wait();
             }
             assert_eq!(poll(waiter, &later, 0, || unreachable!()), WOKEN);
@@ -69,7 +69,7 @@ fn poll_and_leave_a_taken_task_to_its_notifier() {
         unparked_by(
             |key| unpark_after(key, WakeAt::Last),
             |waiter, _, _| {
-                let (node, later) = (&waiter.get_ref().node, Signal::new());
+                let (node, later) = (waiter.get_ref().node.make(), Signal::new());
                 let bucket = table::lock_of(node);
                 if node.is_queued() {
                     drop(node.replace_waker(Some(Waker::from(later.clone()))));
@@ -92,7 +92,7 @@ fn wake_and_then_notify() {
         unparked_by(
             |key| unpark_after(key, WakeAt::First),
             |waiter, _, signal| {
-                while !waiter.node.is_notified() {
+                while !waiter.node.make().is_notified() {
                     signal.0.wait();
                 }
                 assert_eq!(poll(waiter, signal, 0, || unreachable!()), WOKEN);
@@ -103,7 +103,7 @@ fn wake_and_then_notify() {
 
 /// Cancels, and reports what it has found before it had the lock.
 fn cancel_as_it_looked(waiter: Pin<&TaskWaiter>) -> Cancelled {
-    let node = &waiter.get_ref().node;
+    let node = waiter.get_ref().node.make();
     if node.is_notified() {
         node.end();
         return Cancelled::Unparked(node.unpark_token());
@@ -156,7 +156,7 @@ fn leave_and_stay_in_the_ring() {
         while poll(waiters[0].as_ref(), &signal, key, || true).is_pending() {
             signal.0.wait();
         }
-        let node = &waiters[2].node;
+        let node = waiters[2].node.make();
         if !node.is_notified() {
             let bucket = table::lock_of(node);
             drop(node.replace_waker(None));

@@ -25,6 +25,12 @@ macro_rules! keyed_guards {
                 unsafe { self.node.get() }.key()
             }
 
+            /// It may come to be dropped on another thread.
+            pub(crate) fn unbind(&self) {
+                // SAFETY: 1: the guard has a share.
+                unsafe { self.node.get() }.unbind($mode);
+            }
+
             /// Unlocks, and who waits longest for the key has it next.
             pub fn unlock_fair(guard: Self) {
                 let guard = ManuallyDrop::new(guard);
@@ -63,6 +69,12 @@ macro_rules! keyed_guards {
                 unsafe { self.node.get() }.key()
             }
 
+            /// It may come to be dropped on another thread.
+            pub(crate) fn unbind(&self) {
+                // SAFETY: 1: the guard has a share.
+                unsafe { self.node.get() }.unbind($mode);
+            }
+
             /// Unlocks, and who waits longest for the key has it next.
             pub fn unlock_fair(guard: Self) {
                 let guard = ManuallyDrop::new(guard);
@@ -98,6 +110,11 @@ macro_rules! keyed_guards {
             /// The keys that are locked, in ascending order, each once.
             pub fn keys(&self) -> impl ExactSizeIterator<Item = &K> {
                 self.held.keys()
+            }
+
+            /// It may come to be dropped on another thread.
+            pub(crate) fn unbind(&self) {
+                self.held.nodes().for_each(|node| node.unbind($mode));
             }
         }
 
@@ -279,6 +296,95 @@ macro_rules! keyed_ways {
     };
 }
 
+/// The ways in which a task takes one key, or several.
+macro_rules! keyed_ways_of_tasks {
+    (
+        $guard:ident, $owned:ident;
+        $(#[$lock_doc:meta])* $lock_async:ident -> $lock:ident;
+        $(#[$owned_doc:meta])* $lock_owned_async:ident -> $lock_owned:ident;
+        $(#[$many_doc:meta])* $lock_many_async:ident -> $lock_many:ident;
+    ) => {
+        $(#[$lock_doc])*
+        pub fn $lock_async<Q>(&self, key: &Q) -> $lock<'_, K>
+        where
+            K: Borrow<Q>,
+            Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        {
+            $lock::new(TaskShare::new(&self.table, self.tag(key), key))
+        }
+
+        $(#[$owned_doc])*
+        pub fn $lock_owned_async<Q>(self: &Arc<Self>, key: &Q) -> $lock_owned<K, S>
+        where
+            K: Borrow<Q>,
+            Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        {
+            $lock_owned::new(TaskShare::new(Arc::clone(self), self.tag(key), key))
+        }
+
+        $(#[$many_doc])*
+        pub fn $lock_many_async<'q, Q>(
+            &self,
+            keys: impl IntoIterator<Item = &'q Q>,
+        ) -> $lock_many<'_, K>
+        where
+            K: Borrow<Q>,
+            Q: Hash + Ord + ToOwned<Owned = K> + ?Sized + 'q,
+        {
+            let share = |key| TaskShare::new(&self.table, self.tag(key), key);
+            $lock_many::new(Keys::new(&self.table, ascending(keys), share))
+        }
+    };
+}
+
+/// `$guard`, `$owned` and `$many`, which hold keys of `$map` as `$want` says, as what tasks wait for.
+macro_rules! keyed_guards_of_tasks {
+    ($map:ident, $raw:ty, $want:expr; $guard:ident, $owned:ident, $many:ident, $mode:expr) => {
+        impl<'a, K> KeyGuard for $guard<'a, K> {
+            type Key = K;
+            type Value = ();
+            type Lock = $raw;
+            type Map = &'a Table<K, (), $raw>;
+
+            const WANT: <$raw as Queue>::Want = $want;
+
+            fn table(map: &Self::Map) -> &Table<K, (), $raw> {
+                map
+            }
+
+            unsafe fn made(table: Self::Map, node: NodePtr<K, (), $raw>) -> Self {
+                $guard { table, node, marker: PhantomData }
+            }
+        }
+
+        impl<K, S> KeyGuard for $owned<K, S> {
+            type Key = K;
+            type Value = ();
+            type Lock = $raw;
+            type Map = Arc<$map<K, S>>;
+
+            const WANT: <$raw as Queue>::Want = $want;
+
+            fn table(map: &Self::Map) -> &Table<K, (), $raw> {
+                &map.table
+            }
+
+            unsafe fn made(map: Self::Map, node: NodePtr<K, (), $raw>) -> Self {
+                $owned { map, node, marker: PhantomData }
+            }
+        }
+
+        impl<'a, K> ManyGuard for $many<'a, K> {
+            type One = $guard<'a, K>;
+
+            fn made(table: &'a Table<K, (), $raw>, guards: Vec<$guard<'a, K>>) -> Self {
+                let nodes = guards.into_iter().map(|guard| ManuallyDrop::new(guard).node).collect();
+                $many { held: Many::held(table, $mode, nodes), marker: PhantomData }
+            }
+        }
+    };
+}
+
 /// What can be asked of a map of keys without taking any, and how it is made.
 macro_rules! keyed_map {
     ($map:ident) => {
@@ -303,7 +409,7 @@ macro_rules! keyed_map {
                 &self.hasher
             }
 
-            /// How many keys are locked or waited for. Each shard is seen at one instant.
+            /// How many keys are locked or waited for; futures wait from when they are made. Each shard is seen at one instant.
             #[must_use]
             pub fn len(&self) -> usize {
                 self.table.len()
@@ -325,7 +431,7 @@ macro_rules! keyed_map {
                 self.table.list(|node| node.key().clone())
             }
 
-            /// The keys that are locked or waited for, by how many threads and for how long. As [`keys`](Self::keys).
+            /// The keys that are locked or waited for, by how many and for how long. As [`keys`](Self::keys).
             ///
             /// For diagnosis: what it says may be over when it is read.
             #[must_use]
@@ -379,4 +485,6 @@ macro_rules! keyed_owned_of {
     };
 }
 
-pub(super) use {keyed_guards, keyed_map, keyed_owned_of, keyed_ways};
+pub(super) use {
+    keyed_guards, keyed_guards_of_tasks, keyed_map, keyed_owned_of, keyed_ways, keyed_ways_of_tasks,
+};

@@ -10,12 +10,14 @@ use parkade_core::Moment;
 pub struct KeyInfo<K> {
     /// The key.
     pub key: K,
-    /// How many threads hold it; more than one only where they read. 0 for a moment as it passes from one to another.
+    /// How many threads and tasks hold it; more than one only where they read. 0 for a moment as it passes from one to
+    /// another, and while futures that were not polled are all who want it.
     pub holders: usize,
-    /// How many threads wait for it, polling or asleep. A thread that is just unlocking counts, too.
+    /// How many threads wait for it, polling or asleep, and tasks, whose futures count from when they are made. A thread
+    /// that is just unlocking counts, too.
     pub waiters: usize,
-    /// The thread that holds it alone, numbered as in [`parkade_core::Parked::thread`]: by its kernel thread
-    /// id on Linux.
+    /// The thread that holds it alone, numbered as in [`parkade_core::Parked::thread`]: by its kernel thread id on Linux.
+    /// `None` for a task, and for a thread that has made its guard sendable.
     pub holder: Option<u32>,
     /// For how long it has been held: by readers, since the first of them came. `None` if nobody holds it. To the
     /// kernel's tick (1 to 10 ms), up to 52 days.

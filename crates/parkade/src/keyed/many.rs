@@ -2,7 +2,7 @@
 
 use super::{
     lock::{Fairness, KeyLock},
-    node::NodePtr,
+    node::{Node, NodePtr},
     table::Table,
 };
 
@@ -30,9 +30,22 @@ impl<'t, K, L: KeyLock> Many<'t, K, L> {
         Some(many)
     }
 
+    /// The nodes are in ascending order, and held.
+    pub(super) fn held(
+        table: &'t Table<K, (), L>,
+        mode: L::Mode,
+        nodes: Vec<NodePtr<K, (), L>>,
+    ) -> Many<'t, K, L> {
+        Many { table, nodes, mode }
+    }
+
     pub(super) fn keys(&self) -> impl ExactSizeIterator<Item = &K> {
+        self.nodes().map(Node::key)
+    }
+
+    pub(super) fn nodes(&self) -> impl ExactSizeIterator<Item = &Node<K, (), L>> {
         // SAFETY: 1: we have shares in all of them.
-        self.nodes.iter().map(|node| unsafe { node.get() }.key())
+        self.nodes.iter().map(|node| unsafe { node.get() })
     }
 }
 

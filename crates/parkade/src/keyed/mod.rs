@@ -11,6 +11,7 @@
 //! | not wait, or not for long | `try_`..., `try_`...`_for`, `try_`...`_until` |
 //! | keep the guard in a struct, with no lifetime | ..`_owned`, on an `Arc` of the map |
 //! | have several keys at a time | ..`_many`: in ascending order, all or none |
+//! | wait as a task does | `..._async` |
 //! | poll with pauses that grow | `try_`..`_retrying` and a [`Retry`] |
 //! | know who holds what for how long | `keys`, `is_locked`, `len`, `snapshot` |
 //!
@@ -22,7 +23,7 @@ mod evict;
 #[cfg(not(loom))]
 mod list;
 mod lock;
-mod lockmap;
+pub(crate) mod lockmap;
 #[cfg(not(loom))]
 mod many;
 mod node;
@@ -30,15 +31,16 @@ mod node;
 mod retry;
 mod shard;
 mod table;
+mod task;
 mod unlinked;
 mod walk;
 
 #[cfg(not(loom))]
 mod face;
 #[cfg(not(loom))]
-mod mutex;
+pub(crate) mod mutex;
 #[cfg(not(loom))]
-mod rwlock;
+pub(crate) mod rwlock;
 
 #[cfg(all(test, loom))]
 mod model;
@@ -48,7 +50,16 @@ mod mutants;
 mod tests;
 
 #[cfg(not(loom))]
-pub use {list::KeyInfo, lockmap::*, mutex::*, retry::*, rwlock::*};
+pub use {
+    list::KeyInfo,
+    lockmap::*,
+    mutex::{KeyedMutex, KeyedMutexGuard, KeyedMutexManyGuard, OwnedKeyedMutexGuard},
+    retry::*,
+    rwlock::{
+        KeyedRwLock, KeyedRwLockReadGuard, KeyedRwLockReadManyGuard, KeyedRwLockWriteGuard,
+        KeyedRwLockWriteManyGuard, OwnedKeyedRwLockReadGuard, OwnedKeyedRwLockWriteGuard,
+    },
+};
 
 /// How keys of a [`KeyedMutex`] or a [`KeyedRwLock`] are hashed unless the user says otherwise: by `foldhash`, with a seed of its own
 /// for each map.

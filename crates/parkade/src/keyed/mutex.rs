@@ -2,13 +2,21 @@
 
 use super::{
     DefaultHashBuilder, KeyInfo, Retry, RetryError,
-    face::{keyed_guards, keyed_map, keyed_owned_of, keyed_ways},
+    face::{
+        keyed_guards, keyed_guards_of_tasks, keyed_map, keyed_owned_of, keyed_ways,
+        keyed_ways_of_tasks,
+    },
     lock::{Alone, Fairness},
-    many::Many,
+    many::{Many, ascending},
     node::NodePtr,
     table::{Table, Tag},
+    task::{KeyGuard, Keys, ManyGuard, TaskShare, WaitingForMany},
 };
-use crate::{GuardMarker, RawMutex, rwlock::Held};
+use crate::{
+    GuardMarker, RawMutex,
+    rwlock::Held,
+    task::{Queue, future},
+};
 use core::{
     borrow::Borrow,
     fmt,
@@ -156,6 +164,77 @@ impl<K, S: BuildHasher> KeyedMutex<K, S> {
         /// [`RetryError::Invalid`] if `retry` makes no sense; [`RetryError::Exhausted`] if all tries have failed.
         try_lock_retrying;
     }
+
+    keyed_ways_of_tasks! {
+        KeyedMutexGuard, OwnedKeyedMutexGuard;
+        /// [`lock`](Self::lock), waiting as a task does.
+        ///
+        /// Threads and tasks that want a key stand in one line, and what is said of [`Mutex`](crate::Mutex)'s
+        /// [`lock_async`](crate::prelude::LockAsync) holds for each key: a future may be dropped at any time, and one
+        /// that is not polled keeps nobody from the key.
+        ///
+        /// The key is looked up here, and is in the table until the future is dropped or the guard that it returned; so a
+        /// future that has not been polled counts in [`len`](Self::len), but has locked nothing. 128 bytes, on 64-bit
+        /// systems, and nothing of the caller's key. There is no form of [`try_lock_retrying`](Self::try_lock_retrying): a
+        /// pause is a timer, which is the runtime's.
+        ///
+        /// A task that waits for a key it has already waits for ever; that is noticed in no build.
+        ///
+        /// ```
+        /// let users = parkade::keyed::KeyedMutex::<String>::new();
+        /// futures::executor::block_on(async {
+        ///     let guard = users.lock_async("ann").await;
+        ///     assert!(users.is_locked("ann"));
+        ///     drop(guard);
+        /// });
+        /// assert!(users.is_empty());
+        /// ```
+        lock_async -> LockKey;
+        /// [`lock_async`](Self::lock_async) with a future and a guard that share in the map instead of borrowing it.
+        ///
+        /// ```
+        /// use parkade::{keyed::KeyedMutex, prelude::*};
+        /// use std::sync::Arc;
+        ///
+        /// let users = Arc::new(KeyedMutex::<u64>::new());
+        /// let future = users.lock_owned_async(&7);
+        /// drop(users); // the future keeps it
+        /// // A task that moves between threads makes the guard one that may.
+        /// let guard = futures::executor::block_on(future).sendable();
+        /// std::thread::spawn(move || drop(guard)).join().unwrap();
+        /// ```
+        lock_owned_async -> LockKeyOwned;
+        /// [`lock_many`](Self::lock_many), waiting as a task does.
+        ///
+        /// Takes the keys in the same order, so that tasks and threads that take several do not deadlock. Dropped
+        /// halfway, it unlocks those that it has. While it waits for a key it has those below it, so it does keep
+        /// others from them if it is not polled.
+        ///
+        /// ```
+        /// let accounts = parkade::keyed::KeyedMutex::<String>::new();
+        /// let both = futures::executor::block_on(accounts.lock_many_async(["to", "from"]));
+        /// assert!(both.keys().eq(["from", "to"]));
+        /// ```
+        lock_many_async -> LockKeys;
+    }
+}
+
+future! {
+    /// Locks a key: the future of [`KeyedMutex::lock_async`].
+    pub struct LockKey['a, K]['a, K](TaskShare<KeyedMutexGuard<'a, K>>) -> KeyedMutexGuard<'a, K>;
+}
+
+future! {
+    /// Locks a key and shares in its map: the future of [`KeyedMutex::lock_owned_async`].
+    pub struct LockKeyOwned[K, S][K, S](TaskShare<OwnedKeyedMutexGuard<K, S>>)
+        -> OwnedKeyedMutexGuard<K, S>;
+}
+
+future! {
+    /// Locks several keys: the future of [`KeyedMutex::lock_many_async`].
+    pub struct LockKeys['a, K]['a, K]
+        (Keys<KeyedMutexGuard<'a, K>>) in (WaitingForMany<KeyedMutexManyGuard<'a, K>>)
+        -> KeyedMutexManyGuard<'a, K>;
 }
 
 keyed_guards! {
@@ -170,3 +249,7 @@ keyed_guards! {
     KeyedMutexManyGuard;
 }
 keyed_owned_of!(KeyedMutex, KeyedMutexGuard, OwnedKeyedMutexGuard);
+keyed_guards_of_tasks! {
+    KeyedMutex, RawMutex, ();
+    KeyedMutexGuard, OwnedKeyedMutexGuard, KeyedMutexManyGuard, Alone
+}

@@ -74,12 +74,18 @@ impl<K, V, L: KeyLock> NodePtr<K, V, L> {
 }
 
 impl<K, V, L: KeyLock> NodePtr<K, V, L> {
-    /// A share in a key that is in the table for its value's sake, without taking it.
+    /// A share in a key, without taking it.
     ///
     /// # Safety
-    /// As of `lock_idle`.
-    pub(super) unsafe fn share_idle(self) {
-        // SAFETY: 1: nobody else reads or writes it.
+    /// 1. It is linked, and the caller has the shard's lock.
+    pub(super) unsafe fn share(self) {
+        // SAFETY: 1.
+        let shared = unsafe { self.get() };
+        if shared.refs() > 0 {
+            shared.add_ref();
+            return;
+        }
+        // SAFETY: 1: it is in the table for its value's sake, and nobody else reads or writes it.
         let node = unsafe { &mut *self.0.as_ptr() };
         node.lock = L::free();
         node.refs = AtomicU32::new(1);
@@ -130,7 +136,7 @@ pub(crate) struct Node<K, V, L> {
     refs: AtomicU32,
     /// When it was taken. Access: written by whoever has taken it; read by anybody, for diagnosis.
     since: AtomicU32,
-    /// Who has it alone, or 0. Access: written by that thread; read by anybody.
+    /// Which thread has it alone, or 0 if none has, or a task. Access: written by that thread; read by anybody.
     holder: AtomicU32,
     /// Access: anybody with a share; without any, whoever has the shard's lock.
     pub(super) lock: L,
@@ -156,6 +162,20 @@ impl<K, V, L: KeyLock> Node<K, V, L> {
         };
         node.note_holder(mode);
         node
+    }
+
+    /// A key in which somebody has a share, and that nobody has locked.
+    pub(super) fn shared(tag: u32, key: K, value: V) -> Self {
+        Node {
+            next: Cell::new(None),
+            tag,
+            refs: AtomicU32::new(1),
+            since: AtomicU32::new(0),
+            holder: AtomicU32::new(0),
+            lock: L::free(),
+            key,
+            value: UnsafeCell::new(value),
+        }
     }
 
     pub(crate) fn key(&self) -> &K {
@@ -202,10 +222,22 @@ impl<K, V, L: KeyLock> Node<K, V, L> {
     #[inline]
     pub(super) fn note_taken(&self, mode: L::Mode, now: Stamp) {
         self.note_holder(mode);
+        self.note_taken_by_task(now);
+    }
+
+    /// A task has taken the lock. It is on no thread in particular, so none is noted.
+    pub(super) fn note_taken_by_task(&self, now: Stamp) {
         // Readers count from the first of them.
         if self.lock.holders() == 1 {
             self.since.store(now.0, Relaxed);
         }
+    }
+
+    /// The calling thread has the lock, and may come to send that to another thread.
+    #[cfg(not(loom))]
+    pub(super) fn unbind(&self, mode: L::Mode) {
+        self.forget_holder(mode);
+        crate::rwlock::Held::remove(self.lock.address());
     }
 
     /// The calling thread is about to release the lock, and others have a share.

@@ -2,15 +2,20 @@
 
 use super::{
     DefaultHashBuilder, KeyInfo, Retry, RetryError,
-    face::{keyed_guards, keyed_map, keyed_owned_of, keyed_ways},
+    face::{
+        keyed_guards, keyed_guards_of_tasks, keyed_map, keyed_owned_of, keyed_ways,
+        keyed_ways_of_tasks,
+    },
     lock::Fairness,
-    many::Many,
+    many::{Many, ascending},
     node::NodePtr,
     table::{Table, Tag},
+    task::{KeyGuard, Keys, ManyGuard, TaskShare, WaitingForMany},
 };
 use crate::{
     GuardMarker,
-    rwlock::{Core, Held, Mode},
+    rwlock::{Core, Held, Mode, future::Want},
+    task::{Queue, future},
 };
 use core::{
     borrow::Borrow,
@@ -78,6 +83,32 @@ impl<K, S: BuildHasher> KeyedRwLock<K, S> {
         try_read_retrying;
     }
 
+    keyed_ways_of_tasks! {
+        KeyedRwLockReadGuard, OwnedKeyedRwLockReadGuard;
+        /// [`read`](Self::read), waiting as a task does. As
+        /// [`KeyedMutex::lock_async`](super::KeyedMutex::lock_async), which says what becomes of the future and its key.
+        ///
+        /// ```
+        /// let files = parkade::keyed::KeyedRwLock::<String>::new();
+        /// futures::executor::block_on(async {
+        ///     let both = (files.read_async("a.txt").await, files.read_async("a.txt").await);
+        ///     assert!(files.try_write("a.txt").is_none());
+        ///     drop(both);
+        ///     drop(files.write_async("a.txt").await);
+        /// });
+        /// assert!(files.is_empty());
+        /// ```
+        ///
+        /// # Panics
+        /// The future, if 2^23 readers share the key.
+        read_async -> ReadKey;
+        /// [`read_async`](Self::read_async) with a future and a guard that share in the map instead of borrowing it.
+        read_owned_async -> ReadKeyOwned;
+        /// [`read_many`](Self::read_many), waiting as a task does. As
+        /// [`KeyedMutex::lock_many_async`](super::KeyedMutex::lock_many_async).
+        read_many_async -> ReadKeys;
+    }
+
     keyed_ways! {
         Mode::Exclusive, KeyedRwLockWriteGuard, OwnedKeyedRwLockWriteGuard, KeyedRwLockWriteManyGuard;
         /// Has `key` alone, and waits as long as others have it.
@@ -98,6 +129,55 @@ impl<K, S: BuildHasher> KeyedRwLock<K, S> {
         /// [`RetryError::Invalid`] if `retry` makes no sense; [`RetryError::Exhausted`] if all tries have failed.
         try_write_retrying;
     }
+
+    keyed_ways_of_tasks! {
+        KeyedRwLockWriteGuard, OwnedKeyedRwLockWriteGuard;
+        /// [`write`](Self::write), waiting as a task does. As [`read_async`](Self::read_async).
+        write_async -> WriteKey;
+        /// [`write_async`](Self::write_async) with a future and a guard that share in the map instead of borrowing it.
+        write_owned_async -> WriteKeyOwned;
+        /// [`write_many`](Self::write_many), waiting as a task does. As
+        /// [`KeyedMutex::lock_many_async`](super::KeyedMutex::lock_many_async).
+        write_many_async -> WriteKeys;
+    }
+}
+
+future! {
+    /// Shares a key with other readers: the future of [`KeyedRwLock::read_async`].
+    pub struct ReadKey['a, K]['a, K](TaskShare<KeyedRwLockReadGuard<'a, K>>)
+        -> KeyedRwLockReadGuard<'a, K>;
+}
+
+future! {
+    /// Shares a key with other readers, and in its map: the future of [`KeyedRwLock::read_owned_async`].
+    pub struct ReadKeyOwned[K, S][K, S](TaskShare<OwnedKeyedRwLockReadGuard<K, S>>)
+        -> OwnedKeyedRwLockReadGuard<K, S>;
+}
+
+future! {
+    /// Shares several keys with other readers: the future of [`KeyedRwLock::read_many_async`].
+    pub struct ReadKeys['a, K]['a, K]
+        (Keys<KeyedRwLockReadGuard<'a, K>>) in (WaitingForMany<KeyedRwLockReadManyGuard<'a, K>>)
+        -> KeyedRwLockReadManyGuard<'a, K>;
+}
+
+future! {
+    /// Has a key alone: the future of [`KeyedRwLock::write_async`].
+    pub struct WriteKey['a, K]['a, K](TaskShare<KeyedRwLockWriteGuard<'a, K>>)
+        -> KeyedRwLockWriteGuard<'a, K>;
+}
+
+future! {
+    /// Has a key alone and shares in its map: the future of [`KeyedRwLock::write_owned_async`].
+    pub struct WriteKeyOwned[K, S][K, S](TaskShare<OwnedKeyedRwLockWriteGuard<K, S>>)
+        -> OwnedKeyedRwLockWriteGuard<K, S>;
+}
+
+future! {
+    /// Has several keys alone: the future of [`KeyedRwLock::write_many_async`].
+    pub struct WriteKeys['a, K]['a, K]
+        (Keys<KeyedRwLockWriteGuard<'a, K>>) in (WaitingForMany<KeyedRwLockWriteManyGuard<'a, K>>)
+        -> KeyedRwLockWriteManyGuard<'a, K>;
 }
 
 keyed_guards! {
@@ -110,6 +190,10 @@ keyed_guards! {
     KeyedRwLockReadManyGuard;
 }
 keyed_owned_of!(KeyedRwLock, KeyedRwLockReadGuard, OwnedKeyedRwLockReadGuard);
+keyed_guards_of_tasks! {
+    KeyedRwLock, Core, Want::ReadCounted;
+    KeyedRwLockReadGuard, OwnedKeyedRwLockReadGuard, KeyedRwLockReadManyGuard, Mode::Shared
+}
 
 keyed_guards! {
     KeyedRwLock, Core, Mode::Exclusive;
@@ -121,6 +205,10 @@ keyed_guards! {
     KeyedRwLockWriteManyGuard;
 }
 keyed_owned_of!(KeyedRwLock, KeyedRwLockWriteGuard, OwnedKeyedRwLockWriteGuard);
+keyed_guards_of_tasks! {
+    KeyedRwLock, Core, Want::Write;
+    KeyedRwLockWriteGuard, OwnedKeyedRwLockWriteGuard, KeyedRwLockWriteManyGuard, Mode::Exclusive
+}
 
 impl<'a, K> KeyedRwLockWriteGuard<'a, K> {
     /// Goes on reading the key, with nobody writing in between.

@@ -396,11 +396,22 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
         mode: L::Mode,
         since: Stamp,
     ) -> NodePtr<K, V, L> {
+        self.add(Node::locked(tag, key, V::vacant(), mode, since))
+    }
+
+    /// Adds a key that is not there, with a share, and not locked.
+    pub(super) fn insert_shared(&mut self, tag: u32, key: K) -> NodePtr<K, V, L> {
+        self.add(Node::shared(tag, key, V::vacant()))
+    }
+
+    #[inline(always)]
+    fn add(&mut self, node: Node<K, V, L>) -> NodePtr<K, V, L> {
         if self.is_full() {
             self.resize(FEWEST.max(2 * self.many.len()));
         }
+        let tag = node.tag;
         let block = self.pop_block().unwrap_or_else(Block::new);
-        let node = block.fill(Node::locked(tag, key, V::vacant(), mode, since));
+        let node = block.fill(node);
         self.link(node, tag);
         self.len += 1;
         node
@@ -556,14 +567,8 @@ impl<K, V: Payload, L: KeyLock> Chains<K, V, L> {
                 return Err(many);
             }
             for node in chain() {
-                // SAFETY: as above.
-                let node_ref = unsafe { node.get() };
-                if node_ref.refs() == 0 {
-                    // SAFETY: 1: linked, without a share, and we hold the lock.
-                    unsafe { node.share_idle() };
-                } else {
-                    node_ref.add_ref();
-                }
+                // SAFETY: 1: linked, and we hold the lock.
+                unsafe { node.share() };
                 pinned.push(node);
             }
             at = cursor.next(self.heads().len());

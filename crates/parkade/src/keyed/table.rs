@@ -18,10 +18,12 @@
 //!
 //! * acquired: the guard, when it is dropped ([`Table::leave`]);
 //! * timed out, panicked (the lock's own panics, or a re-entry that would deadlock): [`Share`], when it is dropped;
+//! * a task that waits, or was not polled yet: its future, when it is dropped ([`TaskShare`](super::task::TaskShare));
 //! * panicked in the user's `Hash`: before there is anything; in `Eq` or `to_owned`: no share was taken, and the shard's lock is released as the
 //!   panic passes;
 //! * walked by: [`Share`], too; those that a walk has not come to yet, [`Walk`](super::walk::Walk), when it is dropped;
-//! * leaked guard: nobody. The key stays locked and in the table until the table is dropped.
+//! * released, and the waker of a task that was woken panics: [`Share`], as the panic passes;
+//! * leaked guard or future: nobody. The key stays locked and in the table until the table is dropped.
 //!
 //! # What memory may be gone
 //!
@@ -131,6 +133,7 @@ pub(super) struct Share<'t, K, V: Payload, L: KeyLock> {
 }
 
 impl<K, V: Payload, L: KeyLock> Share<'_, K, V, L> {
+    #[inline(always)]
     pub(super) fn node(&self) -> &Node<K, V, L> {
         // SAFETY: 1 of `get`: this is the share.
         unsafe { self.node.get() }
@@ -219,6 +222,23 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
         let node = shard.find(tag, key)?;
         // SAFETY: 1: found in it, and it is locked.
         Some(unsafe { self.join(home, node, mode, now) })
+    }
+
+    /// Takes a share in the key, and does not lock it.
+    pub(super) fn share<A>(&self, Tag(tag): Tag, key: A) -> NodePtr<K, V, L>
+    where
+        K: Borrow<A::Query>,
+        A: Asked<K>,
+    {
+        let mut shard = self.shard(tag).lock();
+        match shard.find(tag, key.query()) {
+            None => shard.insert_shared(tag, key.into_key()),
+            Some(node) => {
+                // SAFETY: 1: found in it, and it is locked.
+                unsafe { node.share() };
+                node
+            }
+        }
     }
 
     /// Takes a share, and the key if that is free.
@@ -459,18 +479,17 @@ impl<K, V: Payload, L: KeyLock> Table<K, V, L> {
     /// As of `leave`.
     #[cold]
     unsafe fn leave_shared(&self, node: NodePtr<K, V, L>, mode: L::Mode, fairness: Fairness) {
-        // SAFETY: 1. No argument is a reference to the node: it may be gone before we return.
-        let node_ref = unsafe { node.get() };
-        node_ref.forget_holder(mode);
-        node_ref.lock().release(mode, fairness);
-        // SAFETY: 1.
-        unsafe { self.give_back(node) };
+        // No argument is a reference to the node: it may be gone before we return. The share ends also if the release
+        // wakes a task whose waker panics.
+        let share = Share { table: self, node };
+        share.node().forget_holder(mode);
+        share.node().lock().release(mode, fairness);
     }
 
     /// # Safety
     /// 1. The caller has a share that is not a holder's any more, and it ends.
     #[cold]
-    unsafe fn give_back(&self, node: NodePtr<K, V, L>) {
+    pub(super) unsafe fn give_back(&self, node: NodePtr<K, V, L>) {
         // SAFETY: 1.
         let mut shard = self.shard(unsafe { node.get() }.tag).lock();
         // SAFETY: 1: its shard.

@@ -7,6 +7,5 @@ parkade_core::orderings! {
     R2 = Release, "releaser's look at the queue; pairs with P1 and P4: the lock is free";
     R3 = Release, "lock reserved by a plain store; pairs with M2: the protected data";
     P1 = Acquire, "parker announces itself in the queue byte; pairs with R2: the lock is free";
-    P6 = Acquire, "woken task does not need its wake; pairs with R2: the lock is free";
     P4 = Acquire, "designated thread gives up; pairs with R2: the lock is free";
 }

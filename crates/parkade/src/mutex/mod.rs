@@ -4,7 +4,7 @@ mod edges;
 pub(crate) mod future;
 mod raw;
 mod state;
-mod when;
+pub(crate) mod when;
 
 #[cfg(all(test, loom))]
 mod model;

@@ -35,11 +35,11 @@
 //!   belong to threads that do not exist, so a child trusts neither ([`forked`]): it wakes whenever somebody is
 //!   parked, at the price of an extra wake now and then. A stale reservation is taken by anybody.
 
-use super::state::{Locked, Queue, Role, Waking, Word};
+use super::state::{Queue, Role, Waking, Word};
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Reception},
-    task::first_in_line,
+    task::{Again, first_in_line},
 };
 use core::time::Duration;
 use parkade_core::{
@@ -364,7 +364,7 @@ impl RawMutex {
     fn keep_promise(&self) {
         let woken = self.wake_one_if(|word| {
             word.fenced();
-            matches!(word.locked(), Locked::Free | Locked::Stale(_)) && may_wake(word)
+            word.is_free() && may_wake(word)
         });
         self.see_to_conditions(woken, Conditions::NotLookedAt);
     }
@@ -457,8 +457,9 @@ impl RawMutex {
     fn yield_slow(&self) {
         let conditions = self.look_at_conditions(self.word.queue());
         if self.word.queue().has_line() {
+            let again = Again(|| self.acquire());
             self.reserve_for_first(conditions);
-            self.acquire();
+            drop(again);
         }
     }
 

@@ -59,7 +59,7 @@
 //!   and then looks at `locked`. The two meet on `queue`, which is only ever changed by
 //!   read-modify-writes: if P1 comes first, R2 reads `PARKED`; if R2 comes first, P1 reads from it or
 //!   its release sequence, and the parker sees FREE. No fence is needed. A designated thread that
-//!   resigns (P4) meets R2 in the same way, and so does a task that passes its wake on (P6).
+//!   resigns (P4) meets R2 in the same way.
 //! * *No lost wake, asymmetric release* (S2): R1 is a plain store, a light fence and a second look at
 //!   `queue`; A1 sets `SYMMETRIC` and then executes a heavy fence, before it locks the bucket to
 //!   set `FENCED` (A2) and to look at `locked` itself. If R1's fence comes first, A2 sees FREE and
@@ -94,7 +94,7 @@
 //!   the read and the write.
 #![forbid(unsafe_code)]
 
-use super::edges::{M1, M2, P1, P4, P6, R0, R2, R3};
+use super::edges::{M1, M2, P1, P4, R0, R2, R3};
 use crate::parked::Parked;
 #[cfg(test)]
 use crate::transition::{Transition, row};
@@ -184,12 +184,6 @@ pub(super) const TRANSITIONS: &[Transition] = &[
         "queue: +PARKED, if WAKING is set",
         "whoever moves threads to the queue, under the bucket lock",
         "condvar_behind_designated",
-    ),
-    row(
-        "P6",
-        "queue, unchanged, by a read-modify-write, then look at locked",
-        "a task that passes its wake on, under the bucket lock; Acquire",
-        "task_dropped",
     ),
     row("C1", "queue: +CLAIM", "the designated thread", "claim"),
     row(
@@ -380,6 +374,11 @@ impl Word {
         matches!(self.locked(), Locked::Held | Locked::Reserved)
     }
 
+    /// Anybody may take it.
+    pub fn is_free(&self) -> bool {
+        matches!(self.locked(), Locked::Free | Locked::Stale(_))
+    }
+
     /// Held.
     #[inline(always)]
     pub fn is_held(&self) -> bool {
@@ -550,15 +549,6 @@ impl Word {
         let give_up = |queue| (queue & SYMMETRIC != 0).then_some(with_needs_wake(resigned(queue)));
         self.queue.fetch_update(P4.get(), Relaxed, give_up).ok()?;
         Some(self.locked() == Locked::Held)
-    }
-
-    /// P6: whether the lock is free, for a task that was woken and does not need it. If it is held its release will see
-    /// whoever is queued (S1, as for P4): nobody was designated when the task was woken, so `NEEDS_WAKE` is set as long as
-    /// there is anybody. The caller holds the bucket lock.
-    #[must_use]
-    pub fn is_free_after_look(&self) -> bool {
-        let _ = self.queue.fetch_update(P6.get(), Relaxed, Some);
-        matches!(self.locked(), Locked::Free | Locked::Stale(_))
     }
 
     /// C1: asks for the next release.

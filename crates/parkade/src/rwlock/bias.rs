@@ -77,8 +77,15 @@ impl Core {
     #[cold]
     fn left_slot(&self) {
         X1.fence();
-        if self.word.load().drain_parked() && !self.slots_hold() {
+        let word = self.word.load();
+        if !word.needs_attention() || self.slots_hold() {
+            return;
+        }
+        if word.drain_parked() {
             self.wake_drainer();
+        } else if word.admits_readers() {
+            // A task that wants to write waits in the queue.
+            self.wake_one();
         }
     }
 

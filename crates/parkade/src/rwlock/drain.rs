@@ -78,7 +78,7 @@ impl Core {
     }
 
     /// T2, if there is nobody in, counted or in a slot.
-    fn try_enter(&self) -> bool {
+    pub(super) fn try_enter(&self) -> bool {
         let word = self.word.load_after_readers();
         if word.readers() > 0 {
             return false;

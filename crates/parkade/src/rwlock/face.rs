@@ -142,8 +142,9 @@ macro_rules! rwlock_face {
             #[track_caller]
             unsafe fn bump_exclusive(&self, _: &mut GuardMarker) {
                 if self.0.has_line() {
+                    let again = $crate::task::Again(|| self.0.write());
                     self.0.release_fair(Mode::Exclusive);
-                    self.0.write();
+                    drop(again);
                 }
             }
         }

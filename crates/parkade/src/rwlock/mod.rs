@@ -3,6 +3,7 @@
 mod bias;
 mod drain;
 mod edges;
+pub(crate) mod future;
 mod held;
 mod ops;
 mod period;
@@ -55,6 +56,14 @@ pub struct RawRwLock(Core);
 
 #[cfg(not(loom))]
 rwlock_face!(RawRwLock, Mode::Shared);
+
+#[cfg(not(loom))]
+impl RawRwLock {
+    /// By what debug builds remember who holds it.
+    pub(crate) fn key(&self) -> usize {
+        self.0.key()
+    }
+}
 
 /// A reader-writer lock whose readers do not slow each other down, and that lets nobody wait for ever.
 ///

@@ -2,7 +2,7 @@
 
 use super::{
     held::{Held, Sharing},
-    raw::Core,
+    raw::{Core, HeldUntilTold},
     state::{Attempt, Manners, Mode, Retreat, Standing},
 };
 use parkade_core::{Moment, slots::Slot};
@@ -13,13 +13,17 @@ pub(crate) struct Reading(Option<&'static Slot>);
 
 impl Reading {
     pub(super) const COUNTED: Reading = Reading(None);
+
+    pub(super) fn in_slot(slot: &'static Slot) -> Reading {
+        Reading(Some(slot))
+    }
 }
 
 impl Core {
     #[inline(always)]
-    fn try_read_at_once(&self) -> Option<Reading> {
+    pub(super) fn try_read_at_once(&self) -> Option<Reading> {
         if let Some(slot) = self.try_read_in_slot() {
-            return Some(Reading(Some(slot)));
+            return Some(Reading::in_slot(slot));
         }
         if !self.word.try_read_at_once() {
             return None;
@@ -213,7 +217,9 @@ impl Core {
     pub(crate) fn downgrade(&self, from: Mode, to: Mode) -> Reading {
         self.check_held(from);
         self.leaving(from);
+        let held = HeldUntilTold { lock: self, mode: to };
         self.released(self.word.downgrade(from, to));
+        core::mem::forget(held);
         Reading::COUNTED
     }
 

@@ -36,6 +36,7 @@
 //! * downgrades: wake one;
 //! * panics: for too many readers, after [`Core::leave`] has passed on the wake it may have, or for a read that would
 //!   deadlock, before it has queued; callbacks of the table abort;
+//! * is a task: see `task/mod.rs` and `future/mod.rs`;
 //! * forked: the child's table is empty, `WAKING` and claims may belong to threads that do not exist; the
 //!   child trusts neither. A `PENDING` thread that has vanished keeps the child out.
 
@@ -43,7 +44,10 @@ use super::{
     period::Bias,
     state::{Attempt, Claims, Manners, Mode, Retreat, Snapshot, Standing, Waking, Word},
 };
-use crate::parked::Parked;
+use crate::{
+    parked::Parked,
+    task::{FirstInLine, TASK, is_task},
+};
 use core::{cell::Cell, fmt};
 use parkade_core::{
     FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place, UnparkResult, UnparkToken,
@@ -71,21 +75,28 @@ pub(super) fn claims() -> Claims {
     if forked() { Claims::AreVoid } else { Claims::Count }
 }
 
-/// How a waiter shows its mode to the thread that picks whom to wake.
-fn park_token(mode: Mode) -> ParkToken {
+/// What a waiter shows to the thread that picks whom to wake: its mode, above the bit of a task.
+pub(super) const fn park_token(mode: Mode) -> ParkToken {
     ParkToken(match mode {
         Mode::Shared | Mode::Recursive => 0,
-        Mode::Upgradable => 1,
-        Mode::Exclusive => 2,
+        Mode::Upgradable => 2,
+        Mode::Exclusive => 4,
     })
 }
 
+/// That of a task that is the upgradable reader, and waits for the others to leave.
+pub(super) const UPGRADES: ParkToken = ParkToken(6);
+
+fn shows(token: ParkToken, what: ParkToken) -> bool {
+    token.0 & !TASK == what.0
+}
+
 fn reads(token: ParkToken) -> bool {
-    token == park_token(Mode::Shared)
+    shows(token, park_token(Mode::Shared))
 }
 
 fn writes(token: ParkToken) -> bool {
-    token == park_token(Mode::Exclusive)
+    shows(token, park_token(Mode::Exclusive))
 }
 
 /// The state of one attempt to lock that has to wait.
@@ -239,17 +250,24 @@ impl Core {
     /// What a thread that acquired by the slow path owes those who wait.
     fn acquired(&self, waiter: &mut Waiter) {
         waiter.wait.acquired();
-        if waiter.standing == Standing::Designated
-            && waiter.mode != Mode::Exclusive
-            && self.word.load().parked()
-        {
-            self.wake_followers(Reach::Front);
-            if self.word.load().upgradable() {
-                // The others wait for that one, and it may wait for readers.
-                self.wake_followers(Reach::All);
-            } else {
-                self.wake_first(Next::Upgradable);
-            }
+        if waiter.standing == Standing::Designated && waiter.mode != Mode::Exclusive {
+            let held = HeldUntilTold { lock: self, mode: waiter.mode };
+            self.lead();
+            core::mem::forget(held);
+        }
+    }
+
+    /// A reader that comes from the queue is in, and lets in those who were behind it.
+    pub(super) fn lead(&self) {
+        if !self.word.load().parked() {
+            return;
+        }
+        self.wake_followers(Reach::Front);
+        if self.word.load().upgradable() {
+            // The others wait for that one, and it may wait for readers.
+            self.wake_followers(Reach::All);
+        } else {
+            self.wake_first(Next::Upgradable);
         }
     }
 
@@ -341,14 +359,10 @@ impl Core {
     /// Releases and reserves the lock for the first in line.
     #[cold]
     pub(super) fn release_to_first(&self, mode: Mode) {
-        let mut take_first = true;
-        let filter = |_| {
+        let mut line = FirstInLine::new();
+        let filter = |token| {
             let somebody_is_up = self.word.load().waking() && !forked();
-            if core::mem::take(&mut take_first) && !somebody_is_up {
-                FilterOp::Unpark
-            } else {
-                FilterOp::Stop
-            }
+            if somebody_is_up { FilterOp::Stop } else { line.pick(token) }
         };
         let mut released = None;
         let callback = |result: UnparkResult| {
@@ -372,22 +386,25 @@ impl Core {
     /// `wake_one`, if that one is such as `next` says.
     fn wake_first(&self, next: Next) {
         let out_of_turn = Cell::new(false);
-        let mut done = false;
+        let mut line = FirstInLine::new();
         let filter = |token| {
             let word = self.word.load();
             // Whoever keeps all out will look when it is out itself.
-            if done || (word.waking() && !forked()) || !word.admits_readers() {
+            if (word.waking() && !forked()) || !word.admits_readers() {
                 return FilterOp::Stop;
             }
             if next == Next::Upgradable && writes(token) {
                 return FilterOp::Stop;
             }
-            if word.upgradable() && !reads(token) {
+            if word.upgradable() && !reads(token) && !shows(token, UPGRADES) {
                 out_of_turn.set(true);
                 return FilterOp::Skip;
             }
-            done = true;
-            FilterOp::Unpark
+            match task_waits_for_readers(word, token) {
+                Patience::Claimed => FilterOp::Stop,
+                Patience::Upgrades => FilterOp::Skip,
+                Patience::None => line.pick(token),
+            }
         };
         let callback = |result: UnparkResult| {
             self.word.publish(result.have_more_threads.into(), waking(&result));
@@ -417,9 +434,50 @@ impl Core {
     }
 }
 
+/// What a caller has acquired and does not know of yet: if a waker panics it is released.
+pub(super) struct HeldUntilTold<'a> {
+    pub(super) lock: &'a Core,
+    pub(super) mode: Mode,
+}
+
+impl Drop for HeldUntilTold<'_> {
+    fn drop(&mut self) {
+        self.lock.release(self.mode);
+    }
+}
+
 /// Whether an operation has made a thread designated.
 fn waking(result: &UnparkResult) -> Waking {
-    if result.unparked_threads > 0 { Waking::Set } else { Waking::Keep }
+    match (result.unparked_threads, result.unparked_tasks) {
+        (0, 0) => Waking::Keep,
+        (0, _) => Waking::Tasks,
+        _ => Waking::Set,
+    }
+}
+
+/// Why a task is not woken before the last reader has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It is.
+    None,
+    /// It writes, and claims: no more readers come. Nobody behind it is let in either.
+    Claimed,
+    /// It upgrades. Readers may pass it.
+    Upgrades,
+}
+
+/// A task is not `PENDING`, so there is nothing for it to do while readers are in; but that one which does not claim yet is woken,
+/// to queue anew with a claim.
+fn task_waits_for_readers(word: Snapshot, token: ParkToken) -> Patience {
+    if !is_task(token) || word.readers() == 0 {
+        Patience::None
+    } else if shows(token, UPGRADES) {
+        Patience::Upgrades
+    } else if writes(token) && word.claimed() && !forked() {
+        Patience::Claimed
+    } else {
+        Patience::None
+    }
 }
 
 /// Who may be woken.

@@ -33,7 +33,9 @@
 //!   bucket lock, always from the queue itself.
 //! * `WAKING`: set under the bucket lock by whoever takes the designated thread off the queue; cleared
 //!   by that thread alone, in the step in which it acquires (T1), parks again (P1) or gives up (P4).
-//! * Claims: set by the designated thread (C1), or for it by a fair release (R4); cleared with
+//! * Claims: set by the designated thread (C1), or for it by a fair release (R4), or by a task that wants to write as it
+//!   queues while readers are in (P1): a task's claim lasts as long as it is queued, and is cleared by whoever takes a
+//!   task off the queue, if no thread with it. Cleared with
 //!   `WAKING` in T1 and P4, by the claimer that times out in the queue, under the bucket lock, and with
 //!   the last of `PARKED` and `WAKING`. Survive its parking again, but not that another who was
 //!   designated in the meantime (out of turn) acquires: then it claims anew when it is up.
@@ -266,6 +268,13 @@ pub(super) enum Claims {
     AreVoid,
 }
 
+impl Snapshot {
+    /// Whether somebody or a claim keeps a newcomer from that mode.
+    pub(super) fn keeps_out(self, mode: Mode, claims: Claims) -> bool {
+        keeps_out(self.0, mode, Standing::Newcomer, claims)
+    }
+}
+
 /// Whether a word keeps a thread of that standing from a mode.
 const fn keeps_out(word: u32, mode: Mode, standing: Standing, claims: Claims) -> bool {
     let holders = match mode {
@@ -484,6 +493,22 @@ impl Word {
         Some(Snapshot((before | PARKED) & !drop_waking))
     }
 
+    /// P1 for a task that wants to write, or to upgrade, and is `PENDING` at no time that it does not use: it waits in the queue
+    /// for readers to leave. Marks the word whatever it is, and returns what it was before; the caller holds the bucket
+    /// lock, and queues the task, or takes the mark back.
+    ///
+    /// Readers that come later queue behind a task that `claims`.
+    pub(super) fn prepare_task(&self, claims: TaskClaims) -> Snapshot {
+        let mark = |word: u32| {
+            let claims_now = claims == TaskClaims::IfReaders && word & READERS != 0;
+            let claim = if claims_now && word & CLAIMS == 0 { CLAIM_EXCLUSIVE } else { 0 };
+            Some(word | PARKED | claim)
+        };
+        match self.0.fetch_update(W7.get(), Relaxed, mark) {
+            Ok(before) | Err(before) => Snapshot(before),
+        }
+    }
+
     /// P3: writes `PARKED` as the queue is; the caller holds the bucket lock.
     pub(super) fn publish(&self, parked: Parked, waking: Waking) {
         self.update(Relaxed, |word| with_queue(word, parked, waking));
@@ -557,6 +582,8 @@ const fn with_queue(word: u32, parked: Parked, waking: Waking) -> u32 {
     let word = match waking {
         Waking::Keep => word,
         Waking::Set => word | WAKING,
+        Waking::Tasks if word & WAKING == 0 => word & !CLAIMS,
+        Waking::Tasks => word,
     };
     // A claimer may have been let in as a follower.
     if word & (PARKED | WAKING) == 0 { word & !CLAIMS } else { word }
@@ -569,6 +596,16 @@ pub(super) enum Waking {
     Keep,
     /// A thread was taken off the queue and is designated now.
     Set,
+    /// Only tasks were, or one has left: what it claimed, nobody claims any more.
+    Tasks,
+}
+
+/// Whether a task that queues claims the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TaskClaims {
+    Never,
+    /// If readers are in.
+    IfReaders,
 }
 
 /// What becomes of the period of bias that a writer has interrupted.

@@ -18,7 +18,7 @@
 //!
 //! # Who wakes the next, by exit
 //!
-//! * it takes what it wants: its own release;
+//! * it takes what it wants: its own release; also if a waker panics as it leaves the queue;
 //! * it parks again: under the bucket lock it sees what keeps it out, whose release will see it;
 //! * dropped in the queue: it held no wake. [`Queue::left`], then [`Queue::after_leaving`];
 //! * dropped with a wake that no poll has seen, or unwinding with one (a waker that cannot be cloned): [`Queue::pass_on`];
@@ -31,6 +31,7 @@
 pub(crate) mod send;
 
 use core::{
+    any::Any,
     cell::Cell,
     future::Future,
     pin::Pin,
@@ -54,27 +55,51 @@ pub(crate) fn is_task(token: ParkToken) -> bool {
 /// guess: eight lines of cache.
 const REACH: u32 = 8;
 
-/// A filter that unparks the first in line, and if that is a task the first thread behind it as well.
+/// Picks the first in line, and if that is a task the first thread behind it as well.
 ///
 /// A thread that has more than [`REACH`] tasks before it is not found, and waits until one of them comes or leaves.
+pub(crate) struct FirstInLine {
+    picked: Line,
+}
+
+#[derive(Clone, Copy)]
+enum Line {
+    Nobody,
+    /// A task; so many more may stand before the thread.
+    Task(u32),
+    Thread,
+}
+
+impl FirstInLine {
+    pub(crate) fn new() -> FirstInLine {
+        FirstInLine { picked: Line::Nobody }
+    }
+
+    /// What becomes of the next.
+    pub(crate) fn pick(&mut self, token: ParkToken) -> FilterOp {
+        let (op, picked) = match (self.picked, is_task(token)) {
+            (Line::Thread, _) | (Line::Task(0), true) => (FilterOp::Stop, self.picked),
+            (Line::Nobody, true) => (FilterOp::Unpark, Line::Task(REACH)),
+            (Line::Task(more), true) => (FilterOp::Skip, Line::Task(more - 1)),
+            (Line::Nobody | Line::Task(_), false) => (FilterOp::Unpark, Line::Thread),
+        };
+        self.picked = picked;
+        op
+    }
+}
+
+/// [`FirstInLine`], as a filter.
 pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
-    let mut first = true;
-    let mut left = REACH;
-    move |token| {
-        if core::mem::take(&mut first) {
-            if !is_task(token) {
-                left = 0;
-            }
-            FilterOp::Unpark
-        } else if left == 0 {
-            FilterOp::Stop
-        } else if is_task(token) {
-            left -= 1;
-            FilterOp::Skip
-        } else {
-            left = 0;
-            FilterOp::Unpark
-        }
+    let mut line = FirstInLine::new();
+    move |token| line.pick(token)
+}
+
+/// Does something when it is dropped: has a lock back for a guard that is still there, though a waker may have panicked.
+pub(crate) struct Again<F: Fn()>(pub(crate) F);
+
+impl<F: Fn()> Drop for Again<F> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 
@@ -104,7 +129,15 @@ pub(crate) trait Queue {
     /// What it is told once it has it.
     type Got;
 
-    /// Takes it, if it can be had. A task that is not queued may poll for a while.
+    /// Takes it if that is one step: what a future tries first of all.
+    #[inline(always)]
+    fn try_at_once(&self, want: Self::Want) -> Option<Self::Got> {
+        let _ = want;
+        None
+    }
+
+    /// Takes it, if it can be had. It does not poll as threads do: with tasks that hold their locks across an `await` the
+    /// throughput is a quarter if it does, and elsewhere no better (`parkade bench --suite async --sweep spin_ns=0,300,3000`).
     fn try_take(&self, want: Self::Want, standing: Standing) -> Option<Self::Got>;
 
     /// Before a task queues; under no bucket lock.
@@ -161,6 +194,7 @@ pub(crate) struct Waiting<H: Handle> {
 }
 
 impl<H: Handle> Waiting<H> {
+    #[inline(always)]
     pub(crate) fn new(handle: H) -> Waiting<H> {
         Waiting { handle: Some(handle), waiter: TaskWaiter::new() }
     }
@@ -170,6 +204,13 @@ impl<H: Handle> Waiting<H> {
         self.handle.is_none()
     }
 
+    /// For who waits for one thing after the other: takes it and puts another in its place, unless it is queued.
+    #[cfg_attr(not(feature = "keyed"), expect(dead_code, reason = "nobody does"))]
+    pub(crate) fn handle(self: Pin<&mut Self>) -> &mut Option<H> {
+        self.project().0
+    }
+
+    #[inline(always)]
     fn project(self: Pin<&mut Self>) -> (&mut Option<H>, Pin<&TaskWaiter>) {
         // SAFETY: the waiter is not moved: it is only lent below, pinned as we are. The handle is not pinned.
         let this = unsafe { self.get_unchecked_mut() };
@@ -181,15 +222,48 @@ impl<H: Handle> Waiting<H> {
 impl<H: Handle> Future for Waiting<H> {
     type Output = H::Output;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<H::Output> {
         let (place, waiter) = self.project();
-        let handle = place.as_ref().expect("a future was polled after it was ready");
-        let poll = poll_queue(handle.queue(), handle.want(), waiter, cx);
-        poll.map(|got| place.take().expect("still there").finish(got))
+        let Some(handle) = place.as_ref() else {
+            polled_too_often();
+        };
+        let (queue, want) = (handle.queue(), handle.want());
+        // SAFETY: whoever polls a future has it exclusively, and no callback of ours comes back to it.
+        let queued = unsafe { waiter.is_parked() };
+        let at_once = if queued { None } else { queue.try_at_once(want) };
+        let (got, panicked) = match at_once {
+            Some(got) => (got, Panicked(None)),
+            None => match poll_queue(queue, want, waiter, cx) {
+                Poll::Ready(had) => had,
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let Some(handle) = place.take() else {
+            polled_too_often();
+        };
+        let output = handle.finish(got);
+        match panicked.0 {
+            None => Poll::Ready(output),
+            Some(payload) => give_up(output, payload),
+        }
     }
 }
 
+/// A poll that panics returns nothing, so what it got is given back.
+#[cold]
+fn give_up<O>(output: O, payload: Box<dyn Any + Send>) -> ! {
+    drop(output);
+    resume_unwind(payload)
+}
+
+#[cold]
+pub(crate) fn polled_too_often() -> ! {
+    panic!("a future was polled after it was ready");
+}
+
 impl<H: Handle> Drop for Waiting<H> {
+    #[inline(always)]
     fn drop(&mut self) {
         if let Some(handle) = &self.handle {
             // SAFETY: if it was ever polled it was pinned; it is not moved here.
@@ -220,21 +294,24 @@ impl<Q: Queue> Drop for Wake<'_, Q> {
     }
 }
 
-fn poll_queue<Q: Queue>(
+/// One poll of a task that wants `want`, and has `waiter` for no other queue meanwhile. With what it got may come a panic
+/// of a waker, met as it left the queue: before that goes on, what it got is to be given back.
+#[cold]
+pub(crate) fn poll_queue<Q: Queue>(
     queue: &Q,
     want: Q::Want,
     waiter: Pin<&TaskWaiter>,
     cx: &mut Context<'_>,
-) -> Poll<Q::Got> {
+) -> Poll<(Q::Got, Panicked)> {
     let mut wake = Wake { queue, want, token: None };
-    // SAFETY: whoever polls a future has it exclusively, and no callback of ours comes back to it.
+    // SAFETY: as in `poll`, which is our caller.
     let mut queued = unsafe { waiter.is_parked() };
     loop {
         let standing = wake.standing();
         if !queued {
             if let Some(got) = queue.try_take(want, standing) {
                 wake.token = None;
-                return Poll::Ready(got);
+                return Poll::Ready((got, Panicked(None)));
             }
             if queue.announce() == Bound::No {
                 cx.waker().wake_by_ref();
@@ -255,8 +332,8 @@ fn poll_queue<Q: Queue>(
                 let Some(got) = queue.try_take(want, Standing::Queued) else {
                     return Poll::Pending;
                 };
-                leave(queue, want, waiter);
-                return Poll::Ready(got);
+                let left = catch_unwind(AssertUnwindSafe(|| leave(queue, want, waiter)));
+                return Poll::Ready((got, Panicked(left.err())));
             }
             Poll::Pending => {
                 // What keeps it out will see to it.
@@ -267,7 +344,7 @@ fn poll_queue<Q: Queue>(
                 wake.token = Some(token);
                 if let Some(got) = queue.woken(want, token) {
                     wake.token = None;
-                    return Poll::Ready(got);
+                    return Poll::Ready((got, Panicked(None)));
                 }
             }
             Poll::Ready(_) => {}
@@ -277,42 +354,80 @@ fn poll_queue<Q: Queue>(
 }
 
 /// Ends the wait of a task that has what it wants, or wants it no more.
-fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>) {
-    let left = Cell::new(false);
-    let depart = |departure| {
-        queue.left(want, departure);
-        left.set(true);
-    };
-    // SAFETY: (2) `left` touches the word alone; (4) a future that is dropped or polled is had exclusively; (5) as above.
-    let cancel = || unsafe { waiter.cancel(depart) };
-    // A waker that panics when it is dropped does so when the wait is over.
-    let found = catch_unwind(AssertUnwindSafe(cancel));
+#[cold]
+pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>) {
+    // SAFETY: `left` touches the word alone, and who drops or polls a future has it exclusively.
+    let (found, panicked) = unsafe { cancel(waiter, |departure| queue.left(want, departure)) };
     match found {
-        Ok(Cancelled::Unparked(token)) => queue.pass_on(want, token),
-        Ok(Cancelled::Left) => queue.after_leaving(want),
-        Ok(Cancelled::NotParked) => {}
-        Err(_) if left.get() => queue.after_leaving(want),
-        Err(_) => queue.pass_on(want, DEFAULT_UNPARK_TOKEN),
+        Cancelled::Unparked(token) => queue.pass_on(want, token),
+        Cancelled::Left => queue.after_leaving(want),
+        Cancelled::NotParked => {}
     }
-    if let Err(panic) = found {
-        resume_unwind(panic);
+    panicked.resume();
+}
+
+/// The panic of a waker that was dropped or woken.
+#[must_use = "a panic is not to be lost"]
+pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
+
+impl Panicked {
+    /// Goes on with it, once all is done that is to be done.
+    pub(crate) fn resume(self) {
+        if let Some(payload) = self.0 {
+            resume_unwind(payload);
+        }
     }
 }
 
-/// Declares a public future around a [`Waiting`] with the handle that is given.
+/// [`TaskWaiter::cancel`], which says how it has found the waiter even if it panics.
+///
+/// # Safety
+/// As there; this is not called from a signal handler.
+pub(crate) unsafe fn cancel(
+    waiter: Pin<&TaskWaiter>,
+    left: impl FnOnce(Departure),
+) -> (Cancelled, Panicked) {
+    let has_left = Cell::new(false);
+    let left = |departure| {
+        left(departure);
+        has_left.set(true);
+    };
+    // SAFETY: the same duties.
+    let cancel = || unsafe { waiter.cancel(left) };
+    // A waker that panics when it is dropped does so when the wait is over.
+    match catch_unwind(AssertUnwindSafe(cancel)) {
+        Ok(found) => (found, Panicked(None)),
+        Err(payload) if has_left.get() => (Cancelled::Left, Panicked(Some(payload))),
+        Err(payload) => (Cancelled::Unparked(DEFAULT_UNPARK_TOKEN), Panicked(Some(payload))),
+    }
+}
+
+/// Declares a public future around a [`Waiting`], or something like it that is named, with the handle that is given.
 #[cfg(not(loom))]
 macro_rules! future {
     (
         $(#[$doc:meta])*
         pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]($handle:ty) -> $output:ty;
     ) => {
+        $crate::task::future! {
+            $(#[$doc])*
+            pub struct $name[$($parameters)*][$($arguments)*]
+                ($handle) in ($crate::task::Waiting<$handle>) -> $output;
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident[$($parameters:tt)*][$($arguments:tt)*]
+            ($handle:ty) in ($waiting:ty) -> $output:ty;
+    ) => {
         $(#[$doc])*
         #[must_use = "futures do nothing unless they are polled"]
-        pub struct $name<$($parameters)*>($crate::task::Waiting<$handle>);
+        pub struct $name<$($parameters)*>($waiting);
 
         impl<$($parameters)*> $name<$($arguments)*> {
+            #[inline(always)]
             pub(crate) fn new(handle: $handle) -> Self {
-                $name($crate::task::Waiting::new(handle))
+                $name(<$waiting>::new(handle))
             }
 
             /// Whether it has been ready: to poll it again would panic.
@@ -325,7 +440,7 @@ macro_rules! future {
         impl<$($parameters)*> ::core::future::Future for $name<$($arguments)*> {
             type Output = $output;
 
-            #[inline]
+            #[inline(always)]
             fn poll(
                 self: ::core::pin::Pin<&mut Self>,
                 cx: &mut ::core::task::Context<'_>,

@@ -11,6 +11,7 @@
 pub(crate) mod fork;
 #[cfg(feature = "keyed")]
 pub(crate) mod keyed;
+pub(crate) mod tasks;
 
 use std::{
     io::Write,

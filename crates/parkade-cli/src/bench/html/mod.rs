@@ -11,9 +11,11 @@ use parkade_bench::waits::QuantilePoint;
 
 use super::chart::{self, Axis, Kind, Look, Looks, Panel, Series, Theme};
 use super::format::{duration, or_dash, per_op, percent, rate, ratio};
-use super::keyed::{self, Sheet};
+use super::keyed;
 use super::scatter::HOW_TO_READ;
+use super::sheet::Sheet;
 use super::table::{figure_of, mark_of, notes, whose_waits};
+use super::tasks;
 
 /// The page.
 pub(crate) fn render(report: &Report) -> String {
@@ -38,6 +40,9 @@ pub(crate) fn render(report: &Report) -> String {
     }
     if !report.key_memory.is_empty() {
         page.push_str(&sheet(&keyed::memory(report)));
+    }
+    if !report.task_costs.is_empty() {
+        tasks::sheets(report).iter().for_each(|one| page.push_str(&sheet(one)));
     }
     let summaries: Vec<(&ScenarioReport, ScenarioSummary)> =
         report.scenarios.iter().map(|s| (s, ScenarioSummary::of(s))).collect();

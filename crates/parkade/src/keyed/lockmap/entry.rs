@@ -4,7 +4,10 @@ use super::{
     LockMap, LockMapEntry, LockMapGuard, OwnedLockMapEntry, OwnedLockMapGuard,
     store::{Growth, Store, ValueNode},
 };
-use crate::{GuardMarker, keyed::lock::Fairness};
+use crate::{
+    GuardMarker,
+    keyed::lock::{Alone, Fairness},
+};
 use core::{
     fmt,
     marker::PhantomData,
@@ -106,7 +109,7 @@ pub struct ValueGuard<K, V, M: MapRef<K, V>> {
 impl<'a, K, V> LockMapEntry<'a, K, V> {
     #[inline(always)]
     pub(super) fn new(store: &'a Store<K, V>, node: ValueNode<K, V>) -> Self {
-        Entry { map: store, node, growth: Growth::Same, marker: PhantomData }
+        Entry::of(store, node)
     }
 
     /// The same hold, with a share in the map.
@@ -124,6 +127,12 @@ impl<K, V> LockMapGuard<'_, K, V> {
 }
 
 impl<K, V, M: MapRef<K, V>> Entry<K, V, M> {
+    /// The caller holds the key, which is the guard's from now on.
+    #[inline(always)]
+    pub(super) fn of(map: M, node: ValueNode<K, V>) -> Self {
+        Entry { map, node, growth: Growth::Same, marker: PhantomData }
+    }
+
     /// The key that is locked.
     #[must_use]
     pub fn key(&self) -> &K {
@@ -256,6 +265,12 @@ impl<K, V, M: MapRef<K, V>> Entry<K, V, M> {
         self
     }
 
+    /// It may come to be dropped on another thread.
+    pub(crate) fn unbind(&self) {
+        // SAFETY: 1: the guard has a share.
+        unsafe { self.node.get() }.unbind(Alone);
+    }
+
     /// Unlocks, and who waits longest for the key has it next.
     pub fn unlock_fair(self) {
         let guard = ManuallyDrop::new(self);
@@ -296,6 +311,11 @@ impl<K, V, M: MapRef<K, V>> ValueGuard<K, V, M> {
     /// The key, still locked, whose value may be taken or replaced.
     pub fn into_entry(guard: Self) -> Entry<K, V, M> {
         guard.entry
+    }
+
+    /// It may come to be dropped on another thread.
+    pub(crate) fn unbind(&self) {
+        self.entry.unbind();
     }
 
     /// Unlocks, and who waits longest for the key has it next.
@@ -375,6 +395,11 @@ impl<'a, K, V> LockMapManyGuard<'a, K, V> {
     {
         let index = self.index(key)?;
         Some(&mut self.entries[index])
+    }
+
+    /// It may come to be dropped on another thread.
+    pub(crate) fn unbind(&self) {
+        self.entries.iter().for_each(Entry::unbind);
     }
 
     fn index<Q>(&self, key: &Q) -> Option<usize>

@@ -54,6 +54,7 @@ use std::{hash::RandomState, sync::Arc};
 /// | have the value if there is one | [`get`](Self::get) |
 /// | hold several keys without a deadlock | [`lock_many`](Self::lock_many) |
 /// | not to wait, or not for long | `try_`, `_for`, `_until` before and after `lock`, `get` and `lock_many`. The others are made of these: `map.try_lock(key)?.or_insert_with(make)` |
+/// | wait as a task does | `_async` after `lock`, `lock_many`, `entry` and `get` |
 /// | keep a guard longer than a borrow of the map | `_owned` |
 ///
 /// # What it guarantees

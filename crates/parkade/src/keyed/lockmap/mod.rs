@@ -12,6 +12,8 @@ mod slot;
 #[cfg(not(loom))]
 mod store;
 #[cfg(not(loom))]
+pub(crate) mod tasks;
+#[cfg(not(loom))]
 mod ways;
 
 #[cfg(not(loom))]

@@ -19,9 +19,8 @@ mod sealed {
 /// The same lock, in the same queue, as threads: [`lock`](lock_api::Mutex::lock) may be called elsewhere at the same time,
 /// also on the threads of a runtime. Any executor will do.
 ///
-/// * **Waiting**: a free lock is taken by the first poll; a held one is polled for as long as a thread would
-///   ([`tuning::spin`](crate::tuning::spin), [`tuning::spin_max`](crate::tuning::spin_max)), but without yielding; then the task waits in the
-///   queue of the lock. Nothing allocates; the waiter is in the future.
+/// * **Waiting**: a free lock is taken by the first poll. For a held one the task waits in the queue of the lock at once: it does not
+///   poll it as a thread does, because other tasks want the processor. Nothing allocates; the waiter is in the future.
 /// * **Cancelling**: a future may be dropped at any time. A wake that it has received goes to the next. So a timeout is any
 ///   timer that drops it.
 /// * **Fairness**: tasks and threads stand in one line. A task that is woken does not have the lock but competes for it, and if it loses

@@ -16,19 +16,19 @@ use crate::{
     requeue::Conditions,
     task::{Bound, Queue, Standing, TASK},
 };
-use parkade_core::{Departure, Moment, ParkRequest, ParkToken, UnparkToken, policy::Wait};
+use parkade_core::{Departure, ParkRequest, ParkToken, UnparkToken};
 
 impl Queue for RawMutex {
     type Want = ();
     type Got = ();
 
-    #[inline]
-    fn try_take(&self, (): (), standing: Standing) -> Option<()> {
-        match standing {
-            Standing::Newcomer if self.word().try_acquire() => Some(()),
-            Standing::Newcomer | Standing::Woken => self.poll_for_task(),
-            Standing::Queued => self.look_for_task(),
-        }
+    #[inline(always)]
+    fn try_at_once(&self, (): ()) -> Option<()> {
+        self.word().try_acquire().then_some(())
+    }
+
+    fn try_take(&self, (): (), _: Standing) -> Option<()> {
+        self.look_for_task()
     }
 
     fn announce(&self) -> Bound {
@@ -50,33 +50,20 @@ impl Queue for RawMutex {
         self.word().publish(departure.have_more_threads.into(), Waking::Keep);
     }
 
+    /// Nobody was designated with the task, so as long as somebody is queued `NEEDS_WAKE` is set, unless there is a designated
+    /// thread since: if the lock is held its release will look. And no release before the one that has woken the task can be news.
     fn pass_on(&self, (): (), _: UnparkToken) {
-        let woken = self.wake_one_if(|word| word.is_free_after_look() && may_wake(word));
+        let woken = self.wake_one_if(|word| word.is_free() && may_wake(word));
         self.see_to_conditions(woken, Conditions::NotLookedAt);
     }
 }
 
 impl RawMutex {
-    fn look_for_task(&self) -> Option<()> {
+    pub(super) fn look_for_task(&self) -> Option<()> {
         if !self.word().try_acquire_as(Role::Newcomer) {
             return None;
         }
         self.make_binding();
         Some(())
-    }
-
-    /// Polls as a thread does, but does not yield its processor, which other tasks want.
-    #[cold]
-    fn poll_for_task(&self) -> Option<()> {
-        let mut wait = Wait::begin(self.key(), Some(Moment::NEVER));
-        loop {
-            if self.look_for_task().is_some() {
-                wait.acquired();
-                return Some(());
-            }
-            if !wait.poll_again() {
-                return None;
-            }
-        }
     }
 }

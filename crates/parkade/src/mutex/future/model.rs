@@ -82,13 +82,31 @@ pub(super) fn a_task_is_dropped<H: Handle>(
     });
 }
 
+/// covers: A1 A2 R1 P3 (announcers are tasks, and the one whose fence binds the release is dropped)
+#[test]
+fn model_task_dropped_asymmetric() {
+    explore_only(2, Policy::Returns, || {
+        let shared = Shared::<RawMutex>::new();
+        let dropped = spawn(&shared, |shared| {
+            let mut future = pin!(lock(shared));
+            if Executor::new().poll(future.as_mut()).is_ready() {
+                shared.raw.release();
+            }
+        });
+        let other = spawn(&shared, task_locks);
+        shared.lock_touch_unlock();
+        join([dropped, other]);
+        shared.check(2);
+    });
+}
+
 /// What is borrowed by a thread is joined before it goes away.
 fn forever(shared: &Shared<RawMutex>) -> &'static Shared<RawMutex> {
     // SAFETY: models join their threads, whose futures are gone then, before they drop what is shared.
     unsafe { &*core::ptr::from_ref(shared) }
 }
 
-/// covers: P6
+/// covers: P3 (dropped before, while and after it is woken; whoever waits behind it gets its turn)
 #[test]
 fn model_task_dropped() {
     a_task_is_dropped(lock);

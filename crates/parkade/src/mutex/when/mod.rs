@@ -68,6 +68,7 @@
 
 #[cfg(not(loom))]
 pub(super) mod face;
+pub(crate) mod future;
 mod ticket;
 
 #[cfg(all(test, loom))]
@@ -79,18 +80,19 @@ mod tests;
 
 use super::{
     raw::{RawMutex, Woken, forked, may_wake},
-    state::{Queue, Waking},
+    state::{Queue, Role, Waking},
 };
 use crate::{
     parked::Parked,
     requeue::{Conditions, Destination, Lock, Moving},
+    task::first_in_line,
 };
 use core::cell::Cell;
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, Departure, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place,
     RequeueFilterOp, UnparkResult, shim::AbortOnUnwind,
 };
-use ticket::{Answers, Chain, Condition, Departed, Ticket};
+use ticket::{Answers, Chain, Condition, Departed, Owner, Ticket};
 
 /// How long a thread waits, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +135,32 @@ pub enum Waited {
     LateWithoutLock,
 }
 
+/// Those whose conditions are true.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chosen {
+    thread: Option<ParkToken>,
+    task: Option<ParkToken>,
+}
+
+impl Chosen {
+    fn is_empty(self) -> bool {
+        self.thread.is_none() && self.task.is_none()
+    }
+}
+
+/// Which of the chosen were still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Moved {
+    thread: Found,
+    task: Found,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    No,
+    Yes,
+}
+
 /// How a thread has left the queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Left {
@@ -159,7 +187,7 @@ impl RawMutex {
         if condition.is_true() {
             return Waited::True;
         }
-        let ticket = Ticket::of_condition(&condition);
+        let ticket = Ticket::of_condition(&condition, Owner::Thread);
         let (mut place, since) = (Place::Back, Moment::now());
         let waited = loop {
             if limit.deadline().is_some_and(|deadline| Moment::now() >= deadline) {
@@ -190,7 +218,7 @@ impl RawMutex {
     }
 
     /// The address the table knows those by who wait for a condition: that of our second byte.
-    fn conditions_key(&self) -> usize {
+    pub(super) fn conditions_key(&self) -> usize {
         self.key() + 1
     }
 
@@ -257,17 +285,44 @@ impl RawMutex {
         }
     }
 
+    /// Steps (1) to (4): puts the first thread in line whose condition is true, and the first task before it.
     #[cold]
     fn put_first_true_in_line(&self) -> Conditions {
-        let chain = self.pin();
-        let mut answers = Answers::none();
-        for ticket in chain.iter() {
-            if answers.is_true(ticket) && self.move_and_unpin(ticket.token(), &chain) {
-                return Conditions::OneInLine;
+        loop {
+            let chain = self.pin();
+            if let Some(conditions) = self.put_in_line(&chain) {
+                return conditions;
             }
         }
-        self.unpin(&chain);
-        Conditions::AllFalse
+    }
+
+    /// Steps (2) to (4). `None` if one of those whose conditions were true has left meanwhile: then others may have to be
+    /// looked at.
+    fn put_in_line(&self, chain: &Chain<'_>) -> Option<Conditions> {
+        let mut answers = Answers::none();
+        let mut chosen = Chosen::default();
+        for ticket in chain.iter() {
+            let place = match ticket.owner() {
+                Owner::Thread => &mut chosen.thread,
+                Owner::Task => &mut chosen.task,
+            };
+            if place.is_some() || !answers.is_true(ticket) {
+                continue;
+            }
+            *place = Some(ticket.token());
+            if chosen.thread.is_some() {
+                break;
+            }
+        }
+        let Moved { thread, task } = self.move_and_unpin(chosen, chain);
+        if thread == Found::Yes {
+            // It looks at the others before it lets go.
+            return Some(Conditions::OneInLine);
+        }
+        let all_are_there =
+            chosen.thread.is_none() && (chosen.task.is_none() || task == Found::Yes);
+        // False of threads, that is; nobody relies on tasks.
+        all_are_there.then_some(Conditions::AllFalse)
     }
 
     /// Step (1).
@@ -282,13 +337,6 @@ impl RawMutex {
         chain
     }
 
-    /// Step (4), if nobody was moved.
-    fn unpin(&self, chain: &Chain<'_>) {
-        let mut abandoned = Chain::new();
-        self.take_conditions(|_| FilterOp::Stop, || abandoned = chain.unpin());
-        abandoned.let_go();
-    }
-
     /// Goes through those who wait for a condition, and corrects the word.
     fn take_conditions(&self, filter: impl FnMut(ParkToken) -> FilterOp, then: impl FnOnce()) {
         let callback = |result: UnparkResult| {
@@ -300,26 +348,38 @@ impl RawMutex {
         unsafe { parkade_core::unpark_filter(self.conditions_key(), filter, callback) };
     }
 
-    /// Steps (3) and (4). `false`, and nothing is done, if the thread has left.
-    fn move_and_unpin(&self, chosen: ParkToken, chain: &Chain<'_>) -> bool {
+    /// Steps (3) and (4), for those of `chosen` who have not left.
+    fn move_and_unpin(&self, chosen: Chosen, chain: &Chain<'_>) -> Moved {
+        let mut moved = Moved { thread: Found::No, task: Found::No };
+        let mut abandoned = Chain::new();
+        if chosen.is_empty() {
+            self.take_conditions(|_| FilterOp::Stop, || abandoned = chain.unpin());
+            abandoned.let_go();
+            return moved;
+        }
         self.word().announce_as_holder();
         self.make_binding();
         let moving = Moving::new();
         let filter = |token| {
-            if token != chosen {
-                return RequeueFilterOp::Skip;
+            if Some(token) == chosen.thread {
+                moved.thread = Found::Yes;
+                moving.next(self)
+            } else if Some(token) == chosen.task {
+                moved.task = Found::Yes;
+                // Our release, which is not plain, will look at the queue.
+                let queues = self.word().try_prepare_park(Role::Newcomer);
+                debug_assert!(queues, "announced, and held by us");
+                RequeueFilterOp::Requeue
+            } else {
+                RequeueFilterOp::Skip
             }
-            moving.next(self)
         };
-        let mut abandoned = Chain::new();
         self.move_conditions(filter, |result| {
             moving.done(result);
-            if moving.met_any() {
-                abandoned = chain.unpin();
-            }
+            abandoned = chain.unpin();
         });
         abandoned.let_go();
-        moving.met_any()
+        moved
     }
 
     /// Moves to the lock's queue, or wakes, whom `filter` picks, and corrects the word; `then` runs under both bucket locks.
@@ -351,16 +411,16 @@ impl RawMutex {
 
     #[cold]
     fn call_first(&self) {
-        let mut first = true;
+        let mut pick = first_in_line();
         let filter = |token| {
-            if !core::mem::take(&mut first) || !may_wake(self.word()) || self.is_locked() {
+            if !may_wake(self.word()) || self.is_locked() {
                 return RequeueFilterOp::Stop;
             }
             // SAFETY: the filter runs under the bucket lock, for those who are queued.
             let ticket = unsafe { Ticket::of(token) };
             // Who pins holds the lock until it has unpinned, under this bucket lock.
             debug_assert!(!ticket.is_pinned(), "pinned, and nobody holds the lock");
-            RequeueFilterOp::Unpark
+            pick(token).into()
         };
         self.move_conditions(filter, |result| {
             if result.unparked_threads > 0 {

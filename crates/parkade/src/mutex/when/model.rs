@@ -52,7 +52,7 @@ impl Tokens {
 
     /// Waits for a token, holding the lock. The condition has a state of its own, which nobody may use afterwards.
     pub(super) fn wait(&self, limit: Limit) -> Waited {
-        self.waiting.fetch_add(1, Relaxed);
+        self.begins();
         let calls = Cell::new(0);
         let condition = |there: &Cell<u32>| {
             calls.set(calls.get() + 1);
@@ -83,14 +83,29 @@ impl Tokens {
     fn take_holding(&self, limit: Limit) -> bool {
         let waited = self.wait(limit);
         if waited == Waited::True {
-            self.shared.touch();
-            self.there.set(self.there.get() - 1);
-            self.taken.fetch_add(1, Relaxed);
+            self.take_token();
         }
         if waited != Waited::LateWithoutLock {
             self.raw().release();
         }
         waited == Waited::True
+    }
+
+    /// One more has begun to wait.
+    pub(super) fn begins(&self) {
+        self.waiting.fetch_add(1, Relaxed);
+    }
+
+    fn take_token(&self) {
+        self.shared.touch();
+        self.there.set(self.there.get() - 1);
+        self.taken.fetch_add(1, Relaxed);
+    }
+
+    /// For a task that holds the lock, with its condition true.
+    pub(super) fn take_held(&self) {
+        self.take_token();
+        self.raw().release();
     }
 
     /// Lets so many threads begin to wait first, that what comes then need not pay for it in preemptions.

@@ -3,7 +3,7 @@
 
 use super::{
     model::{Tokens, UNTIL_BOTH, designated_gives_up, one_waiter, spawn, take_one, timeout_of_one},
-    ticket::{Condition, Departed, Ticket},
+    ticket::{Condition, Departed, Owner, Ticket},
 };
 use crate::{
     RawMutex,
@@ -72,7 +72,7 @@ fn wait_with(
     };
     // SAFETY: those who call it hold the lock; loom checks it.
     let condition = unsafe { Condition::new(&raw const tokens.there, called) };
-    let ticket = Ticket::of_condition(&condition);
+    let ticket = Ticket::of_condition(&condition, Owner::Thread);
     let request = ParkRequest::new(raw.conditions_key())
         .token(ticket.token())
         .deadline(deadline)

@@ -19,7 +19,8 @@ fn with_tickets(answers: &[bool], body: impl FnOnce(&[Ticket<'_>], &dyn Fn() -> 
             unsafe { Condition::new(&(), condition) }
         })
         .collect();
-    let tickets: Vec<_> = conditions.iter().map(Ticket::of_condition).collect();
+    let tickets: Vec<_> =
+        conditions.iter().map(|condition| Ticket::of_condition(condition, Owner::Thread)).collect();
     body(&tickets, &|| calls.take());
 }
 
@@ -69,7 +70,7 @@ thread_local! {
 fn ticket_of<F: FnMut(&bool) -> bool>(data: &bool, condition: F) -> impl Fn(&mut Answers) -> bool {
     // SAFETY: there is one thread, and nobody changes the data while conditions are called.
     let condition = unsafe { Condition::new(data, condition) };
-    move |answers| answers.is_true(&Ticket::of_condition(&condition))
+    move |answers| answers.is_true(&Ticket::of_condition(&condition, Owner::Thread))
 }
 
 fn counted(value: &bool) -> bool {

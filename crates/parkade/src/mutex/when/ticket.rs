@@ -1,5 +1,6 @@
-//! What waiting threads show to those who look at their conditions.
+//! What those who wait show to those who look at their conditions.
 
+use crate::task::TASK;
 use core::{
     cell::UnsafeCell,
     marker::PhantomData,
@@ -61,13 +62,21 @@ pub(super) enum Departed {
     InUse,
 }
 
+/// Who waits with a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    Thread,
+    Task,
+}
+
 /// A pinned ticket; it is alive.
 type Link = Option<NonNull<Ticket<'static>>>;
 
-/// A waiting thread's place in the hands of those who look at its condition.
+/// The place of one that waits in the hands of those who look at its condition.
 pub(super) struct Ticket<'a> {
     call: Call,
     condition: *const (),
+    owner: Owner,
     /// Whether all conditions with this `call` have the same answer: they know nothing but the data.
     knows: Knows,
     /// Access: under the bucket lock of the queue for conditions, but `Done` is written and read under that of the ticket's
@@ -88,10 +97,22 @@ enum Knows {
 impl<'a> Ticket<'a> {
     pub(super) fn of_condition<T: ?Sized, F: FnMut(&T) -> bool>(
         condition: &'a Condition<T, F>,
+        owner: Owner,
+    ) -> Ticket<'a> {
+        // SAFETY: it is borrowed for as long.
+        unsafe { Ticket::of_place(condition, owner) }
+    }
+
+    /// # Safety
+    /// The condition is alive, and in its place, for as long as the ticket is used.
+    pub(super) unsafe fn of_place<T: ?Sized, F: FnMut(&T) -> bool>(
+        condition: *const Condition<T, F>,
+        owner: Owner,
     ) -> Ticket<'a> {
         Ticket {
+            owner,
             call: Condition::<T, F>::call,
-            condition: ptr::from_ref(condition).cast(),
+            condition: condition.cast(),
             knows: if size_of::<F>() == 0 { Knows::Nothing } else { Knows::Something },
             state: Cell::new(State::Idle),
             next: Cell::new(None),
@@ -104,15 +125,23 @@ impl<'a> Ticket<'a> {
     }
 
     pub(super) fn token(&self) -> ParkToken {
-        ParkToken(ptr::from_ref(self).expose_provenance())
+        let task = match self.owner {
+            Owner::Thread => 0,
+            Owner::Task => TASK,
+        };
+        ParkToken(ptr::from_ref(self).expose_provenance() | task)
+    }
+
+    pub(super) fn owner(&self) -> Owner {
+        self.owner
     }
 
     /// # Safety
-    /// The token is that of a thread in the queue for conditions, whose bucket lock the caller holds.
+    /// The token is that of somebody in the queue for conditions, whose bucket lock the caller holds.
     pub(super) unsafe fn of<'t>(token: ParkToken) -> &'t Ticket<'t> {
         // SAFETY: the ticket outlives its owner's stay in the queue, and the owner cannot leave while the bucket
         // lock is held, nor afterwards while it is pinned; it is shared only.
-        unsafe { &*ptr::with_exposed_provenance(token.0) }
+        unsafe { &*ptr::with_exposed_provenance(token.0 & !TASK) }
     }
 
     /// The caller holds the bucket lock.
