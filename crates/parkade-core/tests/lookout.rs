@@ -6,11 +6,7 @@
 mod fork;
 mod tasks;
 
-use futures::{
-    executor::block_on,
-    future::{BoxFuture, join_all},
-    stream::FuturesUnordered,
-};
+use futures::{executor::block_on, stream::FuturesUnordered};
 use parkade_core::{
     Cancelled, DEFAULT_UNPARK_TOKEN, ParkRequest, RequeueOp, TaskWaiter, UnparkToken,
     lookout::{self, State},
@@ -21,7 +17,7 @@ use std::{
     future::Future,
     pin::{Pin, pin},
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{
             AtomicBool,
             Ordering::{Relaxed, SeqCst},
@@ -265,6 +261,36 @@ fn it_goes_to_sleep() {
     }
 }
 
+/// Signals are for the program's own threads.
+#[test]
+#[cfg(target_os = "linux")]
+fn it_takes_no_signals() {
+    let key = Key::new();
+    let waiters = [(); 2].map(|()| parked(key.addr(), 0, Waker::noop()));
+    let blocked = || {
+        let mut threads = std::fs::read_dir("/proc/self/task").unwrap();
+        threads.find_map(|thread| {
+            let status = std::fs::read_to_string(thread.unwrap().path().join("status")).ok()?;
+            let field = |name| status.lines().find_map(|line| line.strip_prefix(name));
+            let name = field("Name:")?.trim();
+            let mask = u64::from_str_radix(field("SigBlk:")?.trim(), 16).unwrap();
+            (name == "parkade-lookout").then_some(mask)
+        })
+    };
+    let mask = loop {
+        // It names itself when it runs.
+        match blocked() {
+            Some(mask) => break mask,
+            None => thread::yield_now(),
+        }
+    };
+    for (signal, is_blocked) in [(libc::SIGINT, 1), (libc::SIGALRM, 1), (libc::SIGSEGV, 0)] {
+        assert_eq!(mask >> (signal - 1) & 1, is_blocked, "{signal}");
+    }
+    wake_all(key.addr(), 1);
+    assert!(waiters.iter().all(|waiter| look(waiter, Waker::noop()) == ready(1)));
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_forked_child_starts_its_own() {
@@ -308,44 +334,48 @@ impl Numbers {
     }
 }
 
-/// Tasks that poll, forget about it, and come back late or never, beside such that want the lock.
+/// Tasks that poll once, and are dropped late, after all is over, or never; and beside them such that want the lock.
 #[test]
 fn whoever_is_polled_gets_on_beside_any_who_are_not() {
     let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1;
     println!("seed {seed}");
     let (lock, inside) = (Arc::new(Lock::default()), AtomicBool::new(false));
-    thread::scope(|scope| {
-        for i in 1..=3 {
-            let (lock, inside) = (&lock, &inside);
-            scope.spawn(move || {
-                let mut numbers = Numbers(seed.wrapping_mul(2 * i + 1) | 1);
-                let mut unpolled: Vec<BoxFuture<'_, ()>> = Vec::new();
-                for _ in 0..50 {
-                    for _ in 0..numbers.below(3) {
-                        let mut future: BoxFuture<'_, ()> = Box::pin(lock.lock());
-                        if poll_once(future.as_mut()).is_ready() {
-                            lock.unlock();
-                        } else if numbers.below(8) == 0 {
-                            std::mem::forget(future);
-                        } else {
-                            unpolled.push(future);
-                        }
-                    }
-                    let work = || async {
-                        lock.lock().await;
-                        assert!(!inside.swap(true, Relaxed));
-                        inside.store(false, Relaxed);
-                        lock.unlock();
-                    };
-                    block_on(join_all([work(), work()]));
-                    if unpolled.len() > 8 {
-                        let at = numbers.below(unpolled.len() as u64) as usize;
-                        drop(unpolled.swap_remove(at));
+    let together = Barrier::new(3);
+    let work = |seed| {
+        let (lock, inside, together) = (&lock, &inside, &together);
+        move || {
+            let mut numbers = Numbers(seed);
+            let mut unpolled: Vec<Pin<Box<Acquire<'_>>>> = Vec::new();
+            together.wait();
+            for _ in 0..50 {
+                block_on(lock.lock());
+                assert!(!inside.swap(true, Relaxed));
+                // Others come meanwhile.
+                (0..10).for_each(|_| thread::yield_now());
+                for _ in 0..numbers.below(3) {
+                    let mut future = Box::pin(lock.lock());
+                    assert!(poll_once(future.as_mut()).is_pending(), "we have it");
+                    if numbers.below(8) == 0 {
+                        std::mem::forget(future);
+                    } else {
+                        unpolled.push(future);
                     }
                 }
-            });
+                inside.store(false, Relaxed);
+                lock.unlock();
+                if unpolled.len() > 8 {
+                    let at = numbers.below(unpolled.len() as u64) as usize;
+                    drop(unpolled.swap_remove(at));
+                }
+            }
+            unpolled
         }
+    };
+    let left: Vec<_> = thread::scope(|scope| {
+        let threads = [1, 3, 5].map(|i| scope.spawn(work(seed.wrapping_mul(i))));
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
+    drop(left);
     // Who was forgotten waits for ever, in memory that is never freed; but the lock is the test's.
-    std::mem::forget(lock);
+    std::mem::forget(lock.clone());
 }

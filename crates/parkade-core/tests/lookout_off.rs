@@ -3,19 +3,34 @@
 mod tasks;
 
 use parkade_core::{
+    ParkRequest,
     lookout::{self, State},
-    snapshot_of,
+    park_with, snapshot_of,
     tuning::{self, Lookout},
 };
 use std::{task::Waker, thread};
-use tasks::{Counts, Key, look, parked, ready, wake, wake_all};
+use tasks::{Counts, Key, look, parked, ready, wait_until_parked, wake, wake_all};
 
 #[test]
 fn nobody_is_nudged_when_it_is_off() {
-    tuning::set_lookout(Lookout::Off);
-    assert_eq!(tuning::lookout(), Lookout::Off);
     let (key, counts) = (Key::new(), Counts::new());
     let key = key.addr();
+    // Threads never start it.
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            // SAFETY: the key is our own allocation; the callbacks do nothing.
+            scope.spawn(move || unsafe {
+                park_with(ParkRequest::new(key), || true, || {}, |_| {});
+            });
+        }
+        wait_until_parked(key, 3);
+        wake(key, 1);
+        wake_all(key, 1);
+    });
+    assert_eq!(lookout::state(), State::NotStarted);
+
+    tuning::set_lookout(Lookout::Off);
+    assert_eq!(tuning::lookout(), Lookout::Off);
     let waiters: Vec<_> = (0..4).map(|i| parked(key, i, &counts.waker())).collect();
     wake(key, 1);
     // As many rounds as would do.

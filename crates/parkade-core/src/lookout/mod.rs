@@ -11,7 +11,7 @@
 //! ([`TaskWaiter`](crate::TaskWaiter)). A nudge is a spurious wake, which every future has to expect.
 //!
 //! 1. An unpark operation that takes tasks and no thread, and leaves waiters, *marks* the queue, under the bucket lock
-//!    (`table/marks.rs`), and notes the bucket ([`Duty`]). If it is the first to do so it rings the bell, after the lock.
+//!    (`table/marks.rs`), and notes the bucket (`Duty`). If it is the first to do so it rings the bell, after the lock.
 //! 2. The lookout sleeps until the bell rings, and then makes a round each [`PERIOD`] for as long as there are marks.
 //! 3. A queue whose mark is a full period old has one task nudged, the first. If no nudged one has been polled by the next
 //!    round, two more are, then four: whoever is alive behind k dead ones is reached after log2(k) rounds, up to 64

@@ -162,5 +162,7 @@ mod signals {
 #[cfg(not(unix))]
 mod signals {
     /// There are none.
-    pub(super) fn block() {}
+    pub(super) fn block() -> Option<core::convert::Infallible> {
+        None
+    }
 }
