@@ -98,7 +98,7 @@ pub use fair_mutex::*;
 #[cfg(not(loom))]
 pub use latch::{CountDownError, Latch};
 #[cfg(not(loom))]
-pub use many::{lock_many, try_lock_many, try_lock_many_for, try_lock_many_until};
+pub use many::{lock_many, lock_many_async, try_lock_many, try_lock_many_for, try_lock_many_until};
 pub use mutex::*;
 #[cfg(not(loom))]
 pub use names::*;

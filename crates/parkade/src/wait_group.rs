@@ -1,6 +1,9 @@
 //! Waiting until all others are done, however many they are: [`WaitGroup`].
 
-use crate::latch::{MOST_MEMBERS, RawLatch, Waited};
+use crate::{
+    latch::{MOST_MEMBERS, RawLatch, Waited},
+    task::{Handle, future},
+};
 use core::{fmt, mem::ManuallyDrop, ptr};
 use parkade_core::Moment;
 use std::{
@@ -21,8 +24,9 @@ use std::{
 /// * **Visibility**: what threads have done before they dropped their handles is visible to whoever has waited.
 /// * **Timeouts**: a timed wait whose time is up gives the handle back, and the group is as if it had not been given
 ///   up. But who waits at the same time goes through if all others are gone meanwhile.
+/// * **Tasks**: [`wait_async`](WaitGroup::wait_async) waits without a thread.
 /// * **Fairness**: all who wait are woken when the last handle is dropped.
-/// * **Panics**: nothing but more than [`MAX`](WaitGroup::MAX) handles.
+/// * **Panics**: nothing but more than [`MAX`](WaitGroup::MAX) handles, and the waker of a task, in who drops the last handle.
 /// * **Forks**: in the child of a fork there are handles of threads that are not: of those, nobody drops any. A group
 ///   that is to be used on both sides is best made anew.
 /// * **Cost**: `new` allocates, once; nothing else does. Joining and leaving are two read-modify-writes each, on one line that all
@@ -69,7 +73,7 @@ impl WaitGroup {
         WaitGroup { latch: Arc::new(RawLatch::new(1)) }
     }
 
-    /// How many handles there are, this one included, and without those whose threads wait. Other threads may
+    /// How many handles there are, this one included, and without those that wait. Other threads may
     /// join and leave at any time, unless this is the only one.
     ///
     /// ```
@@ -123,6 +127,23 @@ impl WaitGroup {
         self.wait_before(Some(Moment::at(deadline)))
     }
 
+    /// Drops this handle, at once, and waits as a task does until all others are dropped, or wait too.
+    ///
+    /// The future is no member: whether it is polled, or ever was, nobody waits for it, and dropping it changes nothing. So it
+    /// gives no handle back. If the time is up for now, poll it again later.
+    ///
+    /// ```
+    /// let group = parkade::WaitGroup::new();
+    /// let member = group.clone();
+    /// std::thread::spawn(move || drop(member));
+    /// futures::executor::block_on(group.wait_async());
+    /// ```
+    pub fn wait_async(self) -> WaitOthers {
+        let latch = Arc::clone(&self.latch);
+        drop(self);
+        WaitOthers::new(latch)
+    }
+
     fn wait_before(self, deadline: Option<Moment>) -> Result<(), WaitGroup> {
         // It leaves by waiting, not by being dropped.
         let group = ManuallyDrop::new(self);
@@ -135,6 +156,24 @@ impl WaitGroup {
             }
         }
     }
+}
+
+future! {
+    /// Waits for all members of a [`WaitGroup`]: the future of [`wait_async`](WaitGroup::wait_async).
+    pub struct WaitOthers[][](Arc<RawLatch>) -> ();
+}
+
+impl Handle for Arc<RawLatch> {
+    type Queue = RawLatch;
+    type Output = ();
+
+    fn queue(&self) -> &RawLatch {
+        self
+    }
+
+    fn want(&self) {}
+
+    fn finish(self, (): ()) {}
 }
 
 /// Joins the group.

@@ -8,10 +8,13 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
     collections::BTreeMap,
+    future::Future,
+    pin::pin,
     sync::{
         Arc, Barrier,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    task::{Context, Poll, Waker},
     thread,
     time::{Duration, Instant},
 };
@@ -327,6 +330,41 @@ fn counted_during_gates() {
     });
 }
 
+/// Tasks that wait for gates and values, some of which are dropped, some woken.
+fn counted_during_tasks() {
+    let latches = [const { Latch::new(8) }; 64];
+    let values = [const { OnceLock::new() }; 64];
+    let (meeting, group) = (parkade::Barrier::new(8), WaitGroup::new());
+    counted_during("no allocation, tasks", |index| {
+        let task = &mut Context::from_waker(Waker::noop());
+        for (latch, value) in latches.iter().zip(&values) {
+            let mut waits = pin!(latch.wait_async());
+            let mut others = pin!(group.clone().wait_async());
+            let mut value_there = pin!(value.wait_async());
+            let mut makes = pin!(value.get_or_init_async(yield_now));
+            let _ = waits.as_mut().poll(task).is_ready() || others.as_mut().poll(task).is_ready();
+            let _ =
+                value_there.as_mut().poll(task).is_ready() || makes.as_mut().poll(task).is_ready();
+            let _ = pin!(meeting.wait_async()).poll(task).is_ready();
+            latch.count_down();
+            while index != 0 && makes.as_mut().poll(task).is_pending() {
+                thread::yield_now();
+            }
+            while waits.as_mut().poll(task).is_pending() {
+                thread::yield_now();
+            }
+        }
+    });
+}
+
+/// Ready with its second poll.
+fn yield_now() -> impl Future<Output = ()> {
+    let mut polled = false;
+    std::future::poll_fn(move |_| {
+        if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }
+    })
+}
+
 /// A turn with each operation of a semaphore, of which some wait, some time out and the last finds it closed.
 fn counted_during_semaphore(policy: SemaphorePolicy) {
     let semaphore = Arc::new(Semaphore::with_policy(3, policy));
@@ -418,6 +456,7 @@ fn no_operation_allocates() {
     counted_during_condvar();
     counted_during_many();
     counted_during_gates();
+    counted_during_tasks();
     counted_during_semaphore(SemaphorePolicy::Fifo);
     counted_during_semaphore(SemaphorePolicy::Barging);
     counted_during_conditions();

@@ -13,7 +13,9 @@ use std::{
 use parkade::{Barrier, BarrierError, Latch, WaitGroup};
 use support::{
     fork::{Side, child, fork, reap},
-    parked_on, wait_for_parked, wait_until, watched_test,
+    parked_on,
+    tasks::{Task, block_on},
+    wait_for_parked, wait_until, watched_test,
 };
 
 /// Fewer threads in the process make more of the forks hit what is tested.
@@ -125,4 +127,44 @@ fn a_group_goes_on_with_the_handles_that_are_dropped() {
             drop((mine, another));
         });
     }
+}
+
+/// A task that waited in the parent arrives in the child when it is polled there; dropped there, it takes nothing back.
+#[test]
+fn tasks_of_the_parent_count_in_the_child_when_they_are_polled() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watched = watched_test();
+    let (barrier, latch) = (Barrier::new(3), Latch::new(1));
+    let task = Task::new();
+    let mut arrived = [(); 2].map(|()| Some(Box::pin(barrier.wait_async())));
+    let mut waiting = [(); 2].map(|()| Some(Box::pin(latch.wait_async())));
+    for future in arrived.iter_mut().flatten() {
+        assert!(task.poll(future.as_mut()).is_pending());
+    }
+    for future in waiting.iter_mut().flatten() {
+        assert!(task.poll(future.as_mut()).is_pending());
+    }
+    in_child("fork beside tasks", || {
+        assert_eq!((barrier.waiting(), parked_on(&barrier).len()), (0, 0));
+        let mut anew = Box::pin(barrier.wait_async());
+        assert!(task.poll(anew.as_mut()).is_pending());
+        arrived[0] = None;
+        assert_eq!(barrier.waiting(), 1, "what the parent counts was taken back");
+        let mut of_parent = arrived[1].take().unwrap();
+        assert!(task.poll(of_parent.as_mut()).is_pending());
+        assert_eq!(barrier.waiting(), 2);
+        assert!(barrier.wait().unwrap().is_leader());
+        assert!(task.poll(anew.as_mut()).is_ready());
+        assert!(task.poll(of_parent.as_mut()).is_ready());
+
+        waiting[0] = None;
+        let mut of_parent = waiting[1].take().unwrap();
+        assert!(task.poll(of_parent.as_mut()).is_pending());
+        assert_eq!(parked_on(&latch).len(), 1);
+        latch.count_down();
+        block_on(of_parent);
+    });
+    assert_eq!((barrier.waiting(), parked_on(&latch).len()), (2, 2));
+    drop(arrived);
+    assert_eq!(barrier.waiting(), 0);
 }

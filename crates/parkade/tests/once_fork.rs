@@ -7,6 +7,7 @@ mod support;
 
 use std::{
     sync::{Mutex as StdMutex, PoisonError, mpsc},
+    task::Poll,
     thread,
     time::Duration,
 };
@@ -14,7 +15,9 @@ use std::{
 use parkade::{LazyLock, Once, OnceLock, OnceState};
 use support::{
     fork::{Side, child, fork, reap},
-    parked_on, wait_for_parked, watched_test,
+    parked_on,
+    tasks::{Task, block_on},
+    wait_for_parked, watched_test,
 };
 
 /// Fewer threads in the process make more of the forks hit what is tested.
@@ -104,6 +107,44 @@ fn a_child_begins_what_its_parent_waits_for() {
         once.call_once(|| {});
         assert_eq!(lock.set(2), Ok(()));
     });
+}
+
+/// In the child a task ends what it has begun in the parent, by being polled or dropped there, and those who waited queue
+/// anew.
+#[test]
+fn a_child_goes_on_with_what_a_task_initialises() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watched = watched_test();
+    let task = Task::new();
+    let [ended, dropped] = [OnceLock::<u8>::new(), OnceLock::new()];
+    let in_two_polls = async || {
+        let mut polls = 0..1;
+        std::future::poll_fn(|_| polls.next().map_or(Poll::Ready(1), |_| Poll::Pending)).await
+    };
+    let mut runs = Box::pin(ended.get_or_init_async(in_two_polls));
+    let mut gives_up = Some(Box::pin(dropped.get_or_init_async(in_two_polls)));
+    let mut waits = Box::pin(ended.wait_async());
+    let mut leaves = Some(Box::pin(ended.wait_async()));
+    assert!(task.poll(runs.as_mut()).is_pending());
+    assert!(task.poll(gives_up.as_mut().unwrap().as_mut()).is_pending());
+    assert!(task.poll(waits.as_mut()).is_pending());
+    assert!(task.poll(leaves.as_mut().unwrap().as_mut()).is_pending());
+    match fork() {
+        Side::Child => child(|| {
+            assert!(parked_on(&ended).is_empty(), "waiters that are not there");
+            assert!(task.poll(waits.as_mut()).is_pending());
+            leaves = None;
+            assert_eq!(parked_on(&ended).len(), 1);
+            assert_eq!(block_on(runs), &1);
+            assert!(task.poll(waits.as_mut()).is_ready());
+            gives_up = None;
+            assert_eq!(dropped.set(2), Ok(()));
+        }),
+        Side::Parent(pid) => reap(pid, "fork beside a task that initialises"),
+    }
+    assert_eq!((ended.get(), dropped.get(), parked_on(&ended).len()), (None, None, 2));
+    assert_eq!(block_on(runs), &1);
+    assert_eq!(block_on(waits), &1);
 }
 
 #[test]

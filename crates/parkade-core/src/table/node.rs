@@ -8,10 +8,10 @@
 //!                  \--unlink (the owner timed out)------------------------------> gone
 //! ```
 //!
-//! 1. `queued` is written under the bucket lock of the node's key, and so are all links.
+//! 1. `line` is written under the bucket lock of the node's key, and so are all links.
 //! 2. A taken node belongs to its notifier, which reads the next link, writes the unpark token and
 //!    then notifies; notifying is its last access (edge N1).
-//! 3. An owner whose deadline passed takes the bucket lock and looks at `queued`: if set, it
+//! 3. An owner whose deadline passed takes the bucket lock and looks whether it is queued: if so, it
 //!    unlinks itself; if not, a notifier owns the node and the owner waits for N1. So the memory
 //!    never goes away under a notifier.
 //! 4. `key` changes only under the bucket locks of both the old and the new key; in no queue it is the owner's.
@@ -77,7 +77,7 @@ pub(crate) enum Standing {
 /// How a task's node is, as its owner knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It has never waited; of the node this field alone is initialised ([`TaskNode`]).
+    /// It has never waited; of the node this field and the note alone are initialised ([`TaskNode`]).
     Unborn,
     /// It does not wait.
     Idle,
@@ -99,12 +99,12 @@ pub(crate) struct Node {
     unpark_token: Cell<UnparkToken>,
     /// Of a task. Access: rule 8. Without drop glue, which a thread's node would pay for; when the owner goes away it is empty.
     waker: ManuallyDrop<Cell<Option<Waker>>>,
-    /// Access: rule 1.
-    pub(super) queued: Cell<bool>,
-    /// Of a task. Access: rule 6.
-    listed: Cell<bool>,
+    /// Access: rule 1; of a task, rule 6.
+    pub(super) line: Cell<Line>,
     /// Of a task. Access: the owner's.
     stage: Cell<Stage>,
+    /// Of a task: what its builder has noted. Access: the owner's.
+    note: Cell<u8>,
     /// Only meaningful in the first node of a key: what the lookout has to know of its queue. In a node that is pushed it
     /// is `NONE`. Access: rule 1.
     pub(super) mark: Cell<Mark>,
@@ -149,9 +149,9 @@ impl Node {
                 since: Cell::new(since),
                 unpark_token: Cell::new(UnparkToken(0)),
                 waker: ManuallyDrop::new(Cell::new(None)),
-                queued: Cell::new(false),
-                listed: Cell::new(false),
+                line: Cell::new(Line::None),
                 stage: Cell::new(Stage::Idle),
+                note: Cell::new(0),
                 mark: Cell::new(Mark::NONE),
                 prev: Cell::new(None),
                 next: Cell::new(None),
@@ -195,7 +195,7 @@ impl Node {
 
     /// Whether the node is still in a queue. The caller holds the bucket lock of its key.
     pub(crate) fn is_queued(&self) -> bool {
-        self.queued.get()
+        self.line.get() == Line::Queue
     }
 
     /// Whether the wait is over (edge N2); for the owner.
@@ -242,11 +242,10 @@ impl Node {
     /// or writes the node races with this.
     #[cfg(loom)]
     pub(crate) fn retire(&self) {
-        self.queued.set(false);
+        self.line.set(Line::None);
         self.unpark_token.set(UnparkToken(usize::MAX));
         self.prev.set(None);
         self.next.set(None);
-        self.listed.set(false);
         self.waker.set(None);
     }
 }
@@ -265,6 +264,10 @@ impl TaskNode {
         let stage = unsafe { &raw mut (*node.as_mut_ptr()).stage };
         // SAFETY: as above.
         unsafe { stage.write(Cell::new(Stage::Unborn)) };
+        // SAFETY: as above.
+        let note = unsafe { &raw mut (*node.as_mut_ptr()).note };
+        // SAFETY: as above.
+        unsafe { note.write(Cell::new(0)) };
         TaskNode(UnsafeCell::new(node))
     }
 
@@ -288,6 +291,14 @@ impl TaskNode {
         self.stage() == Stage::Parked
     }
 
+    /// What the builder has noted; for the owner.
+    #[inline(always)]
+    pub(crate) fn note(&self) -> &Cell<u8> {
+        let node = self.0.get().cast::<Node>();
+        // SAFETY: as in `stage`.
+        unsafe { &(*node).note }
+    }
+
     /// The node of one that has waited, or waits.
     pub(crate) fn born(&self) -> Option<&Node> {
         if self.stage() == Stage::Unborn {
@@ -300,8 +311,10 @@ impl TaskNode {
     /// The node, which is to wait. For the owner.
     pub(crate) fn make(&self) -> &Node {
         if self.stage() == Stage::Unborn {
+            let note = self.note().get();
             // SAFETY: nobody has a reference to it, or knows of it: the owner's alone until it waits.
             unsafe { self.0.get().cast::<Node>().write(Node::of_task()) };
+            self.note().set(note);
         }
         // SAFETY: as in `born`.
         unsafe { &*self.0.get().cast::<Node>() }
@@ -342,19 +355,18 @@ impl Node {
     /// Takes a node of the parent's out of queues and rings that do not exist here; `true` if it had been listed, and
     /// so has its token. The waker is given back, to be dropped.
     pub(crate) fn disown(&self) -> (bool, Option<Waker>) {
-        self.queued.set(false);
-        (self.listed.replace(false), self.waker.take())
+        (self.line.replace(Line::None) == Line::Ring, self.waker.take())
     }
 
     /// How the node stands. The caller holds its bucket lock.
     pub(crate) fn standing(&self) -> Standing {
-        if self.queued.get() {
-            Standing::Queued
-        } else if self.listed.get() {
-            Standing::Listed
-        } else {
-            debug_assert!(self.is_notified(), "a task that waits is nowhere");
-            Standing::Notified
+        match self.line.get() {
+            Line::Queue => Standing::Queued,
+            Line::Ring => Standing::Listed,
+            Line::None => {
+                debug_assert!(self.is_notified(), "a task that waits is nowhere");
+                Standing::Notified
+            }
         }
     }
 
@@ -381,20 +393,17 @@ impl Node {
         none
     }
 
-    /// Marks the node as one that is in a ring, or not; rule 6.
-    pub(super) fn set_listed(&self, listed: Listed) {
-        self.listed.set(listed == Listed::Yes);
-    }
-
     /// Leaves the token of a node that is listed; rule 6.
     pub(super) fn leave_token(&self, token: UnparkToken) {
         self.unpark_token.set(token);
     }
 }
 
-/// Whether a task's node is in a ring.
+/// What leads to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listed {
-    No,
-    Yes,
+pub(super) enum Line {
+    None,
+    Queue,
+    /// Of a task.
+    Ring,
 }

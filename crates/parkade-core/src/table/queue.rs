@@ -16,7 +16,7 @@
 //! "Are there more", push and take cost O(1) beyond finding the key; finding is logarithmic in the
 //! keys that share the bucket, and allocates nothing because the tree is made of the waiters.
 
-use super::node::{Link, Node};
+use super::node::{Line, Link, Node};
 use crate::shim::Cell;
 use core::ptr::NonNull;
 
@@ -157,7 +157,7 @@ impl Queues {
     pub(crate) unsafe fn push(&self, link: NonNull<Node>, place: Place) {
         // SAFETY: duty 2.
         let node = unsafe { at(link) };
-        node.queued.set(true);
+        node.line.set(Line::Queue);
         node.prev.set(None);
         node.next.set(None);
         // SAFETY: duty 1.
@@ -200,8 +200,8 @@ impl Queues {
     pub(crate) unsafe fn unlink(&self, link: NonNull<Node>) {
         // SAFETY: the caller's duty.
         let node = unsafe { at(link) };
-        debug_assert!(node.queued.get(), "unlinking a node that is in no queue");
-        node.queued.set(false);
+        debug_assert!(node.is_queued(), "unlinking a node that is in no queue");
+        node.line.set(Line::None);
         let (prev, next) = (node.prev.get(), node.next.get());
         // SAFETY: the caller's duty; neighbours of a queued node are queued.
         let before = prev.map(|link| unsafe { at(link) });

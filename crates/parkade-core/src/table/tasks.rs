@@ -20,7 +20,7 @@
 
 use super::{
     Locked, Taken, lock,
-    node::{Link, Listed, Node},
+    node::{Line, Link, Node},
     unlock_pair,
 };
 use crate::{UnparkToken, lookout::Alarm, sys::fork};
@@ -262,7 +262,7 @@ impl<'a> Ring<'a> {
             // SAFETY: its owner waits for the bucket lock.
             let node = unsafe { waiter.as_ref() };
             node.leave_token(token);
-            node.set_listed(Listed::Yes);
+            node.line.set(Line::Ring);
             node.prev.set(Some(last));
             // SAFETY: as above, or our own.
             unsafe { last.as_ref() }.next.set(Some(waiter));
@@ -299,7 +299,7 @@ impl<'a> Ring<'a> {
 /// # Safety
 /// The caller holds the bucket lock of the node's key, and the node is listed.
 unsafe fn remove(node: &Node) {
-    node.set_listed(Listed::No);
+    node.line.set(Line::None);
     // SAFETY: the caller's duty.
     let before = unsafe { at(node.prev.get()) };
     // SAFETY: the caller's duty.

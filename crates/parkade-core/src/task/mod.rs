@@ -230,6 +230,28 @@ impl TaskWaiter {
         self.node.born().map_or(Moment::NEVER, Node::since)
     }
 
+    /// What was noted last, 0 at first.
+    ///
+    /// A byte that is the builder's alone, which costs the future nothing: for one that waits for one thing after the other, say, and has to know
+    /// for which.
+    ///
+    /// # Safety
+    /// As for [`is_parked`](TaskWaiter::is_parked).
+    #[inline(always)]
+    #[must_use]
+    pub unsafe fn noted(&self) -> u8 {
+        self.node.note().get()
+    }
+
+    /// Notes something.
+    ///
+    /// # Safety
+    /// As for [`is_parked`](TaskWaiter::is_parked).
+    #[inline(always)]
+    pub unsafe fn note(&self, note: u8) {
+        self.node.note().set(note);
+    }
+
     /// Parks the task as `request` says, or looks whether it was unparked.
     ///
     /// If it is not parked yet:

@@ -1,9 +1,11 @@
 //! The public face of the raw barrier: [`Barrier`], its results and its guard.
 
 use super::{
+    future::Party,
     raw::{Failed, RawBarrier, Role},
     state::MOST,
 };
+use crate::task::{Handle, future};
 use core::{error::Error, fmt, marker::PhantomData};
 use parkade_core::Moment;
 use std::{
@@ -28,6 +30,8 @@ use std::{
 ///   disturbs nobody.
 /// * **Timeouts**: [`wait_for`](Barrier::wait_for) and [`wait_until`](Barrier::wait_until) take the arrival back if the time is up
 ///   before the last party arrives, and the others wait on. A thread that was up to be woken just then has passed.
+/// * **Tasks**: [`wait_async`](Barrier::wait_async) arrives without a thread; parties may be threads and tasks in any mixture. If the
+///   waker of a task panics, so do `wait` and `abort` when they wake it, once all were let go.
 /// * **Aborting**: if a party cannot come any more, [`abort`](Barrier::abort) gives an error to everybody who waits or
 ///   comes, so that nobody waits for ever. [`abort_on_unwind`](Barrier::abort_on_unwind) does it when the thread panics.
 ///   Those of one generation have all passed or are all told that it is aborted; with both under way, what comes first
@@ -77,6 +81,14 @@ pub struct BarrierWaitResult {
 }
 
 impl BarrierWaitResult {
+    fn of(ended: Result<Role, Failed>) -> Result<BarrierWaitResult, BarrierError> {
+        match ended {
+            Ok(role) => Ok(BarrierWaitResult { is_leader: role == Role::Leader }),
+            Err(Failed::Aborted) => Err(BarrierError::Aborted),
+            Err(Failed::TimedOut) => Err(BarrierError::TimedOut),
+        }
+    }
+
     /// Whether this is the one of its generation that was the last to arrive: what is to be done once for
     /// all may be done by it.
     ///
@@ -232,11 +244,29 @@ impl Barrier {
     }
 
     fn wait_before(&self, deadline: Option<Moment>) -> Result<BarrierWaitResult, BarrierError> {
-        match self.raw.wait(deadline) {
-            Ok(role) => Ok(BarrierWaitResult { is_leader: role == Role::Leader }),
-            Err(Failed::Aborted) => Err(BarrierError::Aborted),
-            Err(Failed::TimedOut) => Err(BarrierError::TimedOut),
-        }
+        BarrierWaitResult::of(self.raw.wait(deadline))
+    }
+
+    /// Arrives, and waits until all have, as a task does: with the first poll. Any executor will do.
+    ///
+    /// A future that is dropped while it waits takes its arrival back, as a wait with a timeout does. If all have arrived by
+    /// then the others have passed, and nothing is lost. Until it is dropped it counts, polled or not, and the others do
+    /// not need it to be polled to go on.
+    ///
+    /// ```
+    /// let barrier = parkade::Barrier::new(2);
+    /// std::thread::scope(|scope| {
+    ///     let other = scope.spawn(|| barrier.wait().unwrap().is_leader());
+    ///     let here = futures::executor::block_on(barrier.wait_async());
+    ///     assert_ne!(here.unwrap().is_leader(), other.join().unwrap());
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    /// [`Aborted`](BarrierError::Aborted), if it is or becomes so before all have arrived.
+    #[inline]
+    pub fn wait_async(&self) -> WaitBarrier<'_> {
+        WaitBarrier::new(Party::of(&self.raw))
     }
 
     /// Lets go everybody who waits, and who comes from now on, with the error [`Aborted`](BarrierError::Aborted). A generation
@@ -303,6 +333,26 @@ impl Barrier {
             panicking: thread::panicking(),
             of_this_thread: PhantomData,
         }
+    }
+}
+
+future! {
+    /// Waits at a [`Barrier`]: the future of [`wait_async`](Barrier::wait_async).
+    pub struct WaitBarrier['a]['a](Party<'a>) -> Result<BarrierWaitResult, BarrierError>;
+}
+
+impl Handle for Party<'_> {
+    type Queue = Self;
+    type Output = Result<BarrierWaitResult, BarrierError>;
+
+    fn queue(&self) -> &Self {
+        self
+    }
+
+    fn want(&self) {}
+
+    fn finish(self, ended: Result<Role, Failed>) -> Self::Output {
+        BarrierWaitResult::of(ended)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Meeting again and again: [`Barrier`].
 
 mod edges;
+mod future;
 mod raw;
 mod state;
 
@@ -17,4 +18,4 @@ mod tests;
 #[cfg(all(test, loom))]
 pub(crate) use edges::ALL as EDGES;
 #[cfg(not(loom))]
-pub use face::{Barrier, BarrierAbortGuard, BarrierError, BarrierWaitResult};
+pub use face::{Barrier, BarrierAbortGuard, BarrierError, BarrierWaitResult, WaitBarrier};

@@ -2,8 +2,15 @@
 //!
 //! None weakens an ordering of arriving: there is none but the bucket lock's and the notice's (B1, B2, N1, N2).
 
-use super::raw::{Failed, RawBarrier, Role};
-use crate::model::{Policy, explore, explore_only, join, spawn};
+use super::{
+    future::Party,
+    raw::{Failed, RawBarrier, Role},
+};
+use crate::{
+    model::{Executor, Policy, block_on, explore, explore_only, join, spawn},
+    task::{Handle, Queue, Waiting},
+};
+use core::pin::pin;
 use loom::{
     cell::UnsafeCell,
     sync::{
@@ -241,4 +248,72 @@ fn model_barrier_abort_and_timeout() {
         join(others);
         shared.check(0, 0);
     });
+}
+
+/// A task that comes to the barrier by some queue.
+pub(super) struct Comes<Q>(pub(super) Q);
+
+impl<Q: Queue<Want = ()>> Handle for Comes<Q> {
+    type Queue = Q;
+    type Output = Q::Got;
+
+    fn queue(&self) -> &Q {
+        &self.0
+    }
+
+    fn want(&self) {}
+
+    fn finish(self, got: Q::Got) -> Q::Got {
+        got
+    }
+}
+
+/// covers: G3 G4 (a task and a thread meet, and meet again)
+#[test]
+fn model_barrier_task() {
+    explore(2, Policy::Stays, || {
+        let shared = Shared::new(2);
+        let other = spawn(&shared, |shared| shared.exchange(0));
+        let meet = || {
+            let ended = block_on(Waiting::new(Comes(Party::of(&shared.raw))));
+            shared.count(ended);
+        };
+        shared.touch(1);
+        meet();
+        assert_eq!(shared.look(0), 1);
+        meet();
+        shared.touch(1);
+        join([other]);
+        shared.check(4, 2);
+    });
+}
+
+/// A task arrives, by the queue that `party` makes, and is dropped; the other party may come before, meanwhile and after. The
+/// future is asked for its end no more, so whether its generation was complete only the other one knows.
+pub(super) fn a_party_is_dropped<'a, Q: Queue<Want = (), Got = Result<Role, Failed>>>(
+    party: impl Fn(Party<'a>) -> Q + Copy + Send + Sync + 'static,
+) {
+    explore(2, Policy::Stays, move || {
+        let shared = Shared::new(2);
+        let dropped = spawn(&shared, move |shared| {
+            // SAFETY: models join their threads, whose futures are gone then, before they drop what is shared.
+            let raw = unsafe { &*core::ptr::from_ref(&shared.raw) };
+            let mut waiting = pin!(Waiting::new(Comes(party(Party::of(raw)))));
+            if let core::task::Poll::Ready(ended) = Executor::new().poll(waiting.as_mut()) {
+                shared.count(ended);
+            }
+        });
+        let ended = shared.wait(Some(Moment::NEVER));
+        join([dropped]);
+        assert_eq!(shared.raw.waiting(), 0, "counted, and not there");
+        let passed = shared.passed.load(Relaxed);
+        // Both, or the other alone, which was the last; or nobody.
+        assert!(ended.is_ok() == (passed > 0) && (passed != 1 || ended == Ok(Role::Leader)));
+    });
+}
+
+/// covers: G3 G4 G5 (a task is dropped as the last one arrives)
+#[test]
+fn model_barrier_task_dropped() {
+    a_party_is_dropped(|party| party);
 }

@@ -2,13 +2,15 @@
 //! such a mistake in the real one: `cargo xtask weaken` runs them.
 
 use super::{
-    model::Shared,
+    future::Party,
+    model::{Shared, a_party_is_dropped},
     raw::{Failed, Role},
     state::{Arrival, Process},
 };
 use crate::{
     crowd::{self, Crowd},
     model::{Policy, explore, join, spawn},
+    task::{Queue, Standing},
 };
 use loom::sync::atomic::Ordering::Relaxed;
 use parkade_core::{Departure, Moment, ParkRequest, ParkResult, UnparkToken};
@@ -153,4 +155,40 @@ fn ask_the_word_how_it_has_ended() {
         }
         join([other]);
     });
+}
+
+/// A task that is dropped leaves its arrival behind.
+struct StaysCounted<'a>(Party<'a>);
+
+impl Queue for StaysCounted<'_> {
+    type Want = ();
+    type Got = Result<Role, Failed>;
+
+    fn try_take(&self, (): (), standing: Standing) -> Option<Result<Role, Failed>> {
+        self.0.try_take((), standing)
+    }
+
+    fn request(&self, (): ()) -> ParkRequest {
+        self.0.request(())
+    }
+
+    fn prepare(&self, (): (), standing: Standing) -> bool {
+        self.0.prepare((), standing)
+    }
+
+    fn woken(&self, (): (), token: UnparkToken) -> Option<Result<Role, Failed>> {
+        self.0.woken((), token)
+    }
+
+    fn left(&self, (): (), _: Departure) {}
+
+    fn pass_on(&self, (): (), token: UnparkToken) {
+        self.0.pass_on((), token);
+    }
+}
+
+#[test]
+#[ignore = "has to fail"]
+fn drop_a_task_and_stay_counted() {
+    a_party_is_dropped(StaysCounted);
 }

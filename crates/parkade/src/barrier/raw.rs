@@ -23,14 +23,18 @@
 //!
 //! # Who wakes the next, by exit
 //!
-//! * arrives last: it has taken all others off the queue, and wakes them;
+//! * arrives last: it has taken all others off the queue, and wakes them. If the waker of a task panics it does so when all
+//!   were woken: they have passed, and the last one has too, but is told of the panic;
 //! * aborts: the same; who comes later finds the mark, and does not queue;
 //! * passes, or finds it aborted: it held no wake;
-//! * times out in the queue: it held no wake; it is not counted any more (G5);
+//! * times out in the queue, or is a task that is dropped there: it held no wake; it is not counted any more (G5);
 //! * its time is up when it has been taken off the queue: it is told the verdict, as if in time;
+//! * a task that was taken off the queue is dropped, or never polled again: it has passed, and nobody waits for it. One that
+//!   is not polled in the queue has arrived, and the others go on without its help;
 //! * panics: no user code runs here. A party that unwinds elsewhere never arrives, and the others wait, unless
 //!   it has a guard that aborts;
-//! * forked: the child's queue is empty, and the count is that of another process, and so 0.
+//! * forked: the child's queue is empty, and the count is that of another process, and so 0. A task arrives anew when it
+//!   is polled there; dropped, it takes nothing back, for the child does not count it.
 //!
 //! # What memory may be gone
 //!
@@ -87,7 +91,6 @@ impl RawBarrier {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn word(&self) -> &Word {
         &self.word
     }
@@ -112,7 +115,7 @@ impl RawBarrier {
     pub(crate) fn wait(&self, deadline: Option<Moment>) -> Result<Role, Failed> {
         let process = Process::current();
         loop {
-            let ended = if self.word.seems_due(self.parties, process) {
+            let ended = if self.seems_due(process) {
                 self.arrive_last(process)
             } else {
                 self.arrive_and_park(process, deadline)
@@ -123,8 +126,13 @@ impl RawBarrier {
         }
     }
 
+    /// Whether there seems to be nothing to wait for.
+    pub(super) fn seems_due(&self, process: Process) -> bool {
+        self.word.seems_due(self.parties, process)
+    }
+
     /// Step (2); `None` if the caller is not the last.
-    fn arrive_last(&self, process: Process) -> Option<Result<Role, Failed>> {
+    pub(super) fn arrive_last(&self, process: Process) -> Option<Result<Role, Failed>> {
         let decide = || {
             let arrival = self.word.try_complete(self.parties, process);
             let crowd = match arrival {
@@ -152,7 +160,7 @@ impl RawBarrier {
         let result = unsafe {
             parkade_core::park_with(
                 request,
-                || self.word.try_arrive(self.parties, process),
+                || self.try_arrive(process),
                 || {},
                 |_| self.word.withdraw(),
             )
@@ -161,10 +169,20 @@ impl RawBarrier {
             ParkResult::Invalid => None,
             ParkResult::TimedOut => Some(Err(Failed::TimedOut)),
             // From here on we may be gone.
-            ParkResult::Unparked(token) => Some(match Verdict::of(token) {
-                Verdict::Passed => Ok(Role::Follower),
-                Verdict::Aborted => Err(Failed::Aborted),
-            }),
+            ParkResult::Unparked(token) => Some(RawBarrier::verdict(token)),
+        }
+    }
+
+    /// G3, of step (1).
+    pub(super) fn try_arrive(&self, process: Process) -> bool {
+        self.word.try_arrive(self.parties, process)
+    }
+
+    /// What was told to who was taken off the queue.
+    pub(super) fn verdict(token: UnparkToken) -> Result<Role, Failed> {
+        match Verdict::of(token) {
+            Verdict::Passed => Ok(Role::Follower),
+            Verdict::Aborted => Err(Failed::Aborted),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! Four bytes: `ABORTED` 1, and above it the number of threads that have arrived and wait, in 31 bits. Beside it,
+//! Four bytes: `ABORTED` 1, and above it the number of parties, threads or tasks, that have arrived and wait, in 31 bits. Beside it,
 //! four bytes: in which process that number was written, by how many forks lie behind it.
 //!
 //! # Legal words
@@ -12,8 +12,8 @@
 //!
 //! # Bit laws
 //!
-//! * The number: written only under the bucket lock, in the same hold in which a thread joins or leaves the queue.
-//!   Exact. In a forked child it is that of threads which are not there, and its process is another than the child: it
+//! * The number: written only under the bucket lock, in the same hold in which a party joins or leaves the queue.
+//!   Exact. In a forked child it is that of parties which are not queued there, and its process is another than the child: it
 //!   counts as 0, and is written anew by the first who arrives.
 //! * `ABORTED`: written under the bucket lock by whoever aborts, in the same hold in which it takes everybody
 //!   off the queue. Final (but for `&mut`), also in a forked child.
@@ -26,7 +26,7 @@
 //! | G2 | any, unchanged | `is_aborted` | Acquire | - | `barrier_abort` |
 //! | G3 | n -> n + 1, which is less than the parties | `try_arrive` | - | bucket lock | `barrier_again` |
 //! | G4 | parties - 1 -> 0 | `try_complete` | - | bucket lock | `barrier_again` |
-//! | G5 | n -> n - 1 | `withdraw` | - | bucket lock | `barrier_timeout` |
+//! | G5 | n -> n - 1 | `withdraw` | - | bucket lock | `barrier_timeout`, `barrier_task_dropped` |
 //! | G6 | a number of another process -> 0 | `arrived`, as part of G3 and G4 | - | bucket lock | (fork: no model) |
 //!
 //! # Ordering

@@ -6,7 +6,8 @@ use core::fmt;
 use parkade_core::Moment;
 use std::time::{Duration, Instant};
 
-/// A condition variable: threads that hold a lock wait with it until another says that something has changed.
+/// A condition variable: threads that hold a lock wait with it until another says that something has changed. Tasks do too
+/// ([`wait_async`](Condvar::wait_async)).
 ///
 /// [`wait`](Condvar::wait) unlocks and waits in one step, so that no notification is missed by a thread that has
 /// looked at what the lock protects and is about to wait, and locks again before it returns. Mostly
@@ -23,14 +24,15 @@ use std::time::{Duration, Instant};
 /// * **Fairness**: a thread that was notified waits for its lock like any other. With a mutex it is, as a rule, moved
 ///   to the queue of the mutex without waking up, so that `notify_all` wakes one thread at most, and each of the
 ///   others as the mutex comes to it. The bounds on waiting that the locks promise count from the notification.
-///   Waiters of reader-writer locks, and of other mutexes than the first in line waits with, are all woken.
+///   Waiters of reader-writer locks, and of other mutexes than the first thread in line waits with, are all woken, and so are tasks.
 /// * **Timeouts** limit the wait for a notification, not the wait for the lock that comes after it.
 /// * **Panics**: nothing here does. A guard whose lock cannot be had again (2^23 readers; a debug build that finds
 ///   that [`RwLock`](crate::RwLock) would deadlock) aborts the process.
 /// * **Cost**: one byte. To notify nobody takes one load; to notify a thread, two locks of the parking table.
 ///   Nothing allocates, ever. `new` is `const`.
 /// * **Memory**: threads that were notified do not touch the condition variable any more. So it may be freed
-///   as soon as all have been, though they may not have returned yet; of course safe code cannot do that.
+///   as soon as all have been, though they may not have returned yet; of course safe code cannot do that. (Tasks may have to pass a
+///   notification on.)
 /// * **Process**: after `fork` a child may use it; those who waited in the parent are not there. Not for signal
 ///   handlers, nor for memory shared between processes.
 ///
@@ -66,7 +68,7 @@ impl Condvar {
         Condvar { raw: RawCondvar::new() }
     }
 
-    /// Notifies the thread that has waited longest; whether there was one.
+    /// Notifies the thread or task that has waited longest; whether there was one.
     ///
     /// Never blocks. A notification that finds nobody is not remembered. The notifying thread need not hold the lock
     /// of those who wait, but if it has changed what they wait for without holding it, so that they could look at
@@ -255,6 +257,12 @@ impl Condvar {
             ended = guard.wait(&self.raw, Some(deadline));
         }
         WaitTimeoutResult::of(Ended::Notified)
+    }
+}
+
+impl Condvar {
+    pub(super) fn raw(&self) -> &RawCondvar {
+        &self.raw
     }
 }
 

@@ -1,7 +1,11 @@
 //! The guards that a [`Condvar`](super::Condvar) can wait with.
 
 use super::raw::{Ended, RawCondvar};
-use crate::{GuardMarker, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock, requeue};
+use crate::{
+    GuardMarker, RawFairMutex, RawMutex, RawRecursiveRwLock, RawRwLock,
+    futures::{OwnedMutexGuard, SendGuard},
+    requeue,
+};
 use core::{cell::Cell, convert::identity, ptr};
 #[cfg(feature = "arc_lock")]
 use lock_api::{
@@ -13,7 +17,8 @@ use parkade_core::{Moment, shim::AbortOnUnwind};
 /// A guard that a [`Condvar`](super::Condvar) can wait with.
 ///
 /// Those of [`Mutex`](crate::Mutex), [`FairMutex`](crate::FairMutex), [`RwLock`](crate::RwLock) and
-/// [`RecursiveRwLock`](crate::RecursiveRwLock), for reading, reading upgradably and writing, also those that own their lock (`arc_lock`). Not mapped ones: what they
+/// [`RecursiveRwLock`](crate::RecursiveRwLock), for reading, reading upgradably and writing, also those that own their lock (`arc_lock`),
+/// and those that tasks get of a mutex ([`OwnedMutexGuard`], [`SendGuard`]). Not mapped ones: what they
 /// have been narrowed to may be gone after a wait.
 ///
 /// It is sealed: waiting takes more of a lock than its traits offer.
@@ -101,6 +106,42 @@ stateless!(ArcMutexGuard<R, T>, mutex, RawMutex, identity, [mut]);
 stateless!(ArcRwLockWriteGuard<R, T>, rwlock, RawRwLock, Writing, [mut]);
 #[cfg(feature = "arc_lock")]
 stateless!(ArcRwLockUpgradableReadGuard<R, T>, rwlock, RawRwLock, ReadingUpgradably, []);
+
+impl<T: ?Sized> WaitGuard for OwnedMutexGuard<T> {}
+
+impl<'a, T: ?Sized> Views<'a> for OwnedMutexGuard<T> {
+    type View = &'a mut T;
+
+    fn view(&'a mut self) -> &'a mut T {
+        self
+    }
+}
+
+impl<T: ?Sized> sealed::Wait for OwnedMutexGuard<T> {
+    #[track_caller]
+    fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
+        // SAFETY: the guard is there to hold the lock, but nobody can use it while it does not.
+        let raw = unsafe { OwnedMutexGuard::mutex(self).raw() };
+        condvar.wait(raw, deadline)
+    }
+}
+
+impl<G: WaitGuard> WaitGuard for SendGuard<G> {}
+
+impl<'a, G: WaitGuard> Views<'a> for SendGuard<G> {
+    type View = <G as Views<'a>>::View;
+
+    fn view(&'a mut self) -> Self::View {
+        SendGuard::get_mut(self).view()
+    }
+}
+
+impl<G: WaitGuard> sealed::Wait for SendGuard<G> {
+    #[track_caller]
+    fn wait(&mut self, condvar: &RawCondvar, deadline: Option<Moment>) -> Ended {
+        SendGuard::get_mut(self).wait(condvar, deadline)
+    }
+}
 
 /// A lock held for writing.
 struct Writing<'a, R>(&'a R);

@@ -1,5 +1,6 @@
 //! Waiting for something to be true: [`Condvar`].
 
+pub(crate) mod future;
 mod raw;
 mod state;
 

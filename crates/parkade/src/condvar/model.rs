@@ -54,9 +54,14 @@ impl<L: Lock + requeue::Lock + Send + Sync> Meeting<L> {
             self.shared.touch();
             waits += 1;
         }
-        self.tickets.set(self.tickets.get() - 1);
+        self.take();
         lock.release();
         waits
+    }
+
+    /// Takes a ticket that is there, for a thread that holds the lock.
+    pub(super) fn take(&self) {
+        self.tickets.set(self.tickets.get() - 1);
     }
 
     /// Waits once, whatever the tickets; how that has ended.

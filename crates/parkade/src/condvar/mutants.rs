@@ -19,7 +19,7 @@ type Mutexes = Meeting<RawMutex>;
 
 /// Moves waiters to the mutex's queue; `receive` gets its word ready and says what becomes of the first, `moved` is told
 /// afterwards. How many there were.
-fn move_all(
+pub(super) fn move_all(
     meeting: &Mutexes,
     receive: impl FnOnce() -> RequeueFilterOp,
     moved: impl FnOnce(),

@@ -15,7 +15,12 @@
 //! destination. Threads that wait with other locks, or with another lock than the first in line, wake and
 //! come by themselves.
 //!
-//! A notifier (1) takes the bucket lock, to learn the first waiter's lock, (2) takes both bucket locks, in the order of
+//! *Tasks* are woken, and lock by themselves (`future/`). They are not moved: it takes a ticket to know that a
+//! lock is still there, and a task has none. For while a thread is in our queue it is, but a future may have been
+//! forgotten, and then it is queued when everything that it has borrowed is gone; and it may have been the future of another
+//! lock, that was at this address before. So of a task's token nothing is believed but that it is one.
+//!
+//! A notifier (1) takes the bucket lock, to learn the first thread's lock, (2) takes both bucket locks, in the order of
 //! the table, and looks again: only then does it touch a lock, for only then can it not go away. What it learns
 //! is in the waiter's *ticket*, on its stack, to which the token it parked with points. Whoever has left in between, and
 //! whoever came, makes no difference: a thread whose lock is not the one of (1) is woken. Why so is in
@@ -30,6 +35,7 @@
 //! * its time is up when it has been taken, or moved: it is notified, its deadline is over
 //!   (`deadline_ends_when_requeued`), and it goes on as above. So a notification is never used up by a thread that
 //!   reports a timeout;
+//! * is a task: see `future/mod.rs`. No thread that was moved relies on one;
 //! * panics: before (1) nothing has happened. Afterwards no user code runs; what panics in a callback, or
 //!   without the lock, aborts;
 //! * forked: the child's table is empty. `WAITING` may be left over, and is corrected by the next notifier.
@@ -45,11 +51,12 @@ use super::state::Word;
 use crate::{
     parked::Parked,
     requeue::{Destination, Lock, Moving},
+    task::is_task,
 };
 use core::ptr;
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, RequeueFilterOp,
-    UnparkResult,
+    UnparkResult, UnparkToken,
     shim::{AbortOnUnwind, Cell},
 };
 
@@ -81,7 +88,7 @@ impl<'a> Ticket<'a> {
 
     /// # Safety
     /// The token is that of a thread that waits in our queue, whose bucket lock the caller holds, or that
-    /// was taken off it under this hold.
+    /// was taken off it under this hold. Not of a task.
     unsafe fn of(token: ParkToken) -> &'a Ticket<'a> {
         // SAFETY: the ticket outlives its owner's stay in the queue, and the owner cannot leave while the
         // bucket lock is held; it is shared only.
@@ -103,13 +110,37 @@ pub enum Ended {
     TimedOut,
 }
 
-/// How many threads a notification is for.
+/// How many waiters a notification is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Whom {
+pub(super) enum Whom {
     /// The first.
     First,
     /// All who wait at this moment.
     All,
+}
+
+impl Whom {
+    /// What tasks are told. (Threads need not know.) `All` is also what a task assumes that was one of many, and has not been
+    /// able to read it ([`task::cancel`](crate::task::cancel)).
+    const fn token(self) -> UnparkToken {
+        match self {
+            Whom::First => UnparkToken(1),
+            Whom::All => DEFAULT_UNPARK_TOKEN,
+        }
+    }
+
+    pub(super) fn of(token: UnparkToken) -> Whom {
+        if token == Whom::First.token() { Whom::First } else { Whom::All }
+    }
+}
+
+/// What a notifier has found, and not dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// The first thread can be moved there.
+    Destination(usize),
+    /// Tasks are first, and the first thread, if there is one, cannot be moved.
+    Tasks,
 }
 
 /// The byte under [`Condvar`](super::Condvar).
@@ -133,7 +164,6 @@ impl RawCondvar {
         assert!(!self.word.has_waiters(), "left {self:?}");
     }
 
-    #[cfg(all(test, loom))]
     pub(super) fn word(&self) -> &Word {
         &self.word
     }
@@ -201,34 +231,65 @@ impl RawCondvar {
     fn notify(&self, whom: Whom) -> usize {
         match self.notify_or_find_destination(whom) {
             Ok(notified) => notified,
-            Err(destination) => self.notify_and_move(whom, destination),
+            Err(Found::Destination(destination)) => self.notify_and_move(whom, destination),
+            Err(Found::Tasks) => self.notify_all_alone(),
         }
     }
 
-    /// Step (1): `Err` with the first waiter's destination, if it has one. Else notifies those it is for.
-    fn notify_or_find_destination(&self, whom: Whom) -> Result<usize, usize> {
-        let mut destination = None;
+    /// Step (1): `Err` with the first thread's destination, if it has one and the notification is for it. Else notifies those
+    /// it is for, unless tasks were passed over in search of a thread.
+    fn notify_or_find_destination(&self, whom: Whom) -> Result<usize, Found> {
+        let mut found = None;
         let mut first = true;
         let filter = |token| {
-            // SAFETY: the filter runs under the bucket lock, for those who are queued.
-            let ticket = unsafe { Ticket::of(token) };
             let is_first = core::mem::take(&mut first);
-            if is_first {
-                destination = ticket.destination_key();
+            if !is_first && whom == Whom::First {
+                return FilterOp::Stop;
             }
-            if destination.is_some() || (whom == Whom::First && !is_first) {
+            if is_task(token) {
+                if whom == Whom::All && (is_first || found == Some(Found::Tasks)) {
+                    found = Some(Found::Tasks);
+                    return FilterOp::Skip;
+                }
+                return FilterOp::Unpark;
+            }
+            // SAFETY: the filter runs under the bucket lock, for those who are queued; it is no task.
+            let ticket = unsafe { Ticket::of(token) };
+            if is_first || found == Some(Found::Tasks) {
+                found = ticket.destination_key().map(Found::Destination).or(found);
+            }
+            if found.is_some() {
                 return FilterOp::Stop;
             }
             ticket.woken.set(Woken::Alone);
             FilterOp::Unpark
         };
+        let notified = self.take(filter, whom);
+        found.map_or(Ok(notified), Err)
+    }
+
+    /// Step (2), if nobody is to be moved.
+    #[cold]
+    fn notify_all_alone(&self) -> usize {
+        let filter = |token| {
+            if !is_task(token) {
+                // SAFETY: the filter runs under the bucket lock, for those who are queued; it is no task.
+                unsafe { Ticket::of(token) }.woken.set(Woken::Alone);
+            }
+            FilterOp::Unpark
+        };
+        self.take(filter, Whom::All)
+    }
+
+    /// Notifies those whom `filter` picks, of those `whom` it is for.
+    fn take(&self, filter: impl FnMut(ParkToken) -> FilterOp, whom: Whom) -> usize {
         let callback = |result: UnparkResult| {
             self.word.publish(result.have_more_threads.into());
-            DEFAULT_UNPARK_TOKEN
+            whom.token()
         };
         // SAFETY: the key is our own address; the callbacks touch the word and tickets.
         let result = unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
-        destination.map_or(Ok(result.unparked_threads), Err)
+        result.unparked_threads + result.unparked_tasks
     }
 
     /// Step (2): notifies those it is for, and moves to the queue at `key` who waits with that lock.
@@ -239,7 +300,10 @@ impl RawCondvar {
             if !core::mem::take(&mut first) && whom == Whom::First {
                 return RequeueFilterOp::Stop;
             }
-            // SAFETY: the filter runs under the bucket lock, for those who are queued.
+            if is_task(token) {
+                return RequeueFilterOp::Unpark;
+            }
+            // SAFETY: the filter runs under the bucket lock, for those who are queued; it is no task.
             let ticket = unsafe { Ticket::of(token) };
             let Some(lock) = ticket.destination.filter(|lock| lock.key() == key) else {
                 ticket.woken.set(Woken::Alone);
@@ -250,13 +314,13 @@ impl RawCondvar {
         let callback = |result: UnparkResult| {
             self.word.publish(result.have_more_threads.into());
             moving.done(result);
-            DEFAULT_UNPARK_TOKEN
+            whom.token()
         };
         // SAFETY: the keys are our own address and that of the lock of somebody who waits with it; the
         // callbacks touch the words and tickets.
         let result =
             unsafe { parkade_core::unpark_requeue_filter(self.key(), key, filter, callback) };
-        result.unparked_threads + result.requeued_threads
+        result.unparked_threads + result.unparked_tasks + result.requeued_threads
     }
 }
 

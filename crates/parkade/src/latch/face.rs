@@ -4,6 +4,7 @@ use super::{
     raw::{RawLatch, Waited},
     state::{MOST, TooFew},
 };
+use crate::task::{Handle, future};
 use core::{error::Error, fmt};
 use parkade_core::Moment;
 use std::time::{Duration, Instant};
@@ -18,9 +19,12 @@ use std::time::{Duration, Instant};
 /// * **Blocking**: [`wait`](Latch::wait) sleeps until the count is 0; the first in line polls for a moment before
 ///   that where it has paid lately. Counting down never waits for another thread's progress, nor does anything else here. At
 ///   an open latch `wait` costs one load and a comparison.
+/// * **Tasks**: [`wait_async`](Latch::wait_async) waits without a thread, in the same queue. A future may be dropped at any time,
+///   and one that nobody polls keeps nobody else waiting.
 /// * **Visibility**: what a thread has done before it counted down is visible to whoever has seen the latch open.
 /// * **Fairness**: opening wakes everybody. Nobody is woken before.
-/// * **Panics**: counting below 0, see [`count_down_by`](Latch::count_down_by). A thread that panics before it has counted
+/// * **Panics**: counting below 0, see [`count_down_by`](Latch::count_down_by). If the waker of a task panics, opening does, once
+///   all were woken. A thread that panics before it has counted
 ///   down never will: those who wait for it have to use a deadline, or `WaitGroup`.
 /// * **Forks**: in the child of a fork the count is what it was. What is still to be counted down has to be counted
 ///   down there, if anybody is to get through.
@@ -249,6 +253,20 @@ impl Latch {
         self.wait_before(|| Moment::at(deadline))
     }
 
+    /// Waits until nothing is left, as a task does. Any executor will do; for a timeout, drop the future when the time is up.
+    ///
+    /// ```
+    /// let latch = parkade::Latch::new(1);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| latch.count_down());
+    ///     futures::executor::block_on(latch.wait_async());
+    /// });
+    /// ```
+    #[inline]
+    pub fn wait_async(&self) -> WaitLatch<'_> {
+        WaitLatch::new(self)
+    }
+
     #[inline]
     fn wait_before(&self, deadline: impl FnOnce() -> Moment) -> bool {
         self.raw.is_open() || self.raw.wait(Some(deadline())) == Waited::Open
@@ -308,6 +326,24 @@ impl Latch {
         self.count_down();
         self.wait_until(deadline)
     }
+}
+
+future! {
+    /// Waits for a [`Latch`]: the future of [`wait_async`](Latch::wait_async).
+    pub struct WaitLatch['a]['a](&'a Latch) -> ();
+}
+
+impl Handle for &Latch {
+    type Queue = RawLatch;
+    type Output = ();
+
+    fn queue(&self) -> &RawLatch {
+        &self.raw
+    }
+
+    fn want(&self) {}
+
+    fn finish(self, (): ()) {}
 }
 
 #[cold]

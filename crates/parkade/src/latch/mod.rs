@@ -1,6 +1,7 @@
 //! Waiting until so much has been done: [`Latch`], and what is under [`WaitGroup`](crate::WaitGroup).
 
 mod edges;
+mod future;
 mod raw;
 mod state;
 
@@ -17,7 +18,7 @@ mod tests;
 #[cfg(all(test, loom))]
 pub(crate) use edges::ALL as EDGES;
 #[cfg(not(loom))]
-pub use face::{CountDownError, Latch};
+pub use face::{CountDownError, Latch, WaitLatch};
 #[cfg(not(loom))]
 pub(crate) use raw::{RawLatch, Waited};
 #[cfg(not(loom))]

@@ -1,7 +1,11 @@
 //! Latches and groups under loom; each model's doc line says which transitions (`state.rs`) it covers.
 
 use super::raw::{RawLatch, Waited};
-use crate::model::{Policy, explore, join, spawn};
+use crate::{
+    model::{Executor, Policy, block_on, explore, explore_only, join, spawn},
+    task::{Handle, Waiting},
+};
+use core::pin::pin;
 use loom::{
     cell::UnsafeCell,
     sync::{
@@ -235,6 +239,57 @@ fn model_group_rejoins() {
         ];
         assert_eq!(shared.raw.wait_for_others(None), Waited::Open);
         assert_eq!([shared.look(0), shared.look(1)], [1, 1]);
+        join(others);
+        shared.check();
+    });
+}
+
+struct Of<'a>(&'a RawLatch);
+
+impl Handle for Of<'_> {
+    type Queue = RawLatch;
+    type Output = ();
+
+    fn queue(&self) -> &RawLatch {
+        self.0
+    }
+
+    fn want(&self) {}
+
+    fn finish(self, (): ()) {}
+}
+
+/// covers: D1 D2 D3 D4 (a task waits for two who count down, and sees what both have done)
+#[test]
+fn model_latch_task() {
+    explore_only(2, Policy::Stays, || {
+        let shared = Shared::new(2);
+        let others = [0, 1].map(|index| spawn(&shared, move |s| s.work_and_count_down(index)));
+        block_on(Waiting::new(Of(&shared.raw)));
+        assert_eq!([shared.look(0), shared.look(1)], [1, 1]);
+        join(others);
+        shared.check();
+    });
+}
+
+/// covers: D3 D4 D5 (a task is dropped before, while, and after the latch opens, with a thread in the queue)
+#[test]
+fn model_latch_task_dropped() {
+    explore(2, Policy::Stays, || {
+        let shared = Shared::new(1);
+        let others = [
+            spawn(&shared, |shared| {
+                let mut waiting = pin!(Waiting::new(Of(&shared.raw)));
+                if Executor::new().poll(waiting.as_mut()).is_ready() {
+                    assert_eq!(shared.look(0), 1);
+                }
+            }),
+            spawn(&shared, |shared| {
+                shared.wait();
+                assert_eq!(shared.look(0), 1);
+            }),
+        ];
+        shared.work_and_count_down(0);
         join(others);
         shared.check();
     });

@@ -17,11 +17,14 @@
 //! * opens: it has taken everybody off the queue, or nobody was queued, and nobody ever queues again;
 //! * counts down, and others have still to: nobody, for one of them opens;
 //! * counts down more than is left: nothing has happened;
-//! * times out in the queue: it held no wake; `PARKED` is corrected (D5);
+//! * counts down, and a waker of a task panics: it does so when all were woken, and nothing is left to be done;
+//! * times out in the queue, or is a task that is dropped there: it held no wake; `PARKED` is corrected (D5);
 //! * its time is up when it has been taken off the queue: it is woken, and the latch is open;
-//! * comes back to its group: it leaves again some day, and that opens, or another does;
+//! * a task that was woken is dropped, or never polled again: nobody needs it, for all were woken with it;
+//! * comes back to its group: it leaves again some day, and that opens, or another does. A task does not come back: its
+//!   future has left for good when it is made;
 //! * panics: no user code runs here. A member that unwinds drops its handle, and so leaves;
-//! * forked: the child's queue is empty. `PARKED` may be left over, and makes who opens look in vain.
+//! * forked: the child's queue is empty; a task queues anew when it is polled there. `PARKED` may be left over, and makes who opens look in vain.
 //!
 //! # What memory may be gone
 //!
@@ -54,7 +57,6 @@ impl RawLatch {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn word(&self) -> &Word {
         &self.word
     }

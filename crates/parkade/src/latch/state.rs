@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! Four bytes: `PARKED` 1 (threads are queued), and above it the count in 31 bits.
+//! Four bytes: `PARKED` 1 (threads or tasks are queued), and above it the count in 31 bits.
 //!
 //! # Legal words
 //!
@@ -23,7 +23,7 @@
 //! | D2 | any, unchanged | `count`, `is_open` | Acquire | - | `latch_three` |
 //! | D3 | count n -> n - by, to 0 without PARKED | `count_down` | Release | bucket lock | `latch_parked` |
 //! | D4 | count above 0 -> +PARKED | `try_prepare_park` | - | bucket lock | `latch_parked` |
-//! | D5 | PARKED as the queue is | `publish` | - | bucket lock | `latch_timeout` |
+//! | D5 | PARKED as the queue is | `publish` | - | bucket lock | `latch_timeout`, `latch_task_dropped` |
 //! | D6 | count above 0 -> + 1, PARKED as it was | `join` | - | - | `group_rejoins` |
 //!
 //! # Ordering

@@ -81,12 +81,14 @@
 //! The timed forms come back even then. One lock around all of the data is simpler wherever it is not contended.
 
 mod error;
+pub(crate) mod future;
 mod request;
 mod set;
 #[cfg(test)]
 mod tests;
 
 pub use error::{DuplicateLock, LockManyTimeoutError, TryLockManyError};
+pub use future::{AsyncLockRequest, AsyncLockSet, lock_many_async};
 pub use request::{LockRequest, Read, UpgradableRead, Write, read, upgradable_read, write};
 pub(crate) use request::{Place, request};
 pub use set::LockSet;

@@ -94,7 +94,7 @@ pub enum Refusal {
 
 /// One request in the order of service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Turn {
+pub struct Turn {
     pub(super) address: usize,
     /// In the set.
     pub(super) position: usize,
@@ -132,7 +132,7 @@ fn duplicate_in(turns: &[Turn]) -> Refusal {
 }
 
 /// What a place for a guard holds once every turn has been served.
-const SERVED: &str = "each position has a turn";
+pub(super) const SERVED: &str = "each position has a turn";
 
 macro_rules! tuples {
     ($($($name:ident $position:tt),+;)+) => {$(
@@ -159,20 +159,29 @@ macro_rules! tuples {
     )+};
 }
 
-tuples! {
-    A 0;
-    A 0, B 1;
-    A 0, B 1, C 2;
-    A 0, B 1, C 2, D 3;
-    A 0, B 1, C 2, D 3, E 4;
-    A 0, B 1, C 2, D 3, E 4, F 5;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
-    A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
+/// Calls a macro with the positions of every tuple that is a set.
+macro_rules! each_tuple {
+    ($of:ident) => {
+        $of! {
+            A 0;
+            A 0, B 1;
+            A 0, B 1, C 2;
+            A 0, B 1, C 2, D 3;
+            A 0, B 1, C 2, D 3, E 4;
+            A 0, B 1, C 2, D 3, E 4, F 5;
+            A 0, B 1, C 2, D 3, E 4, F 5, G 6;
+            A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7;
+            A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8;
+            A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9;
+            A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10;
+            A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11;
+        }
+    };
 }
+
+each_tuple!(tuples);
+
+pub(super) use each_tuple;
 
 impl<'a, M, const N: usize> LockSet for &'a [M; N]
 where

@@ -1,7 +1,9 @@
 //! The public face of the raw `Once`: [`Once`] and [`OnceState`].
 
+use super::future::{At, Found};
 use super::raw::{Poisoned, RawOnce, Waited};
-use super::state::{Before, End, Phase, Poison};
+use super::state::{Aim, Before, End, Phase, Poison, Wish};
+use crate::task::{Handle, future};
 use core::fmt;
 use parkade_core::Moment;
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use std::time::{Duration, Instant};
 ///   another thread; [`wait`](Once::wait) when one has on another thread, which has yet to begin,
 ///   perhaps. Both poll for a while if a closure is running, then sleep. When it is complete they cost
 ///   one load and a comparison.
+/// * **Tasks**: [`wait_async`](Once::wait_async) waits without a thread. If the waker of a task panics, so does the call that
+///   wakes it, once all were woken.
 /// * **Visibility**: what the closure has written is visible to whoever has seen the `Once` complete.
 /// * **Fairness**: completion wakes everybody. If a closure panics, one of those who wait to run one is
 ///   woken to do so; a newcomer may be faster.
@@ -321,11 +325,57 @@ impl Once {
             || self.wait_slow(Poison::Heed, Some(Moment::at(deadline))) == Waited::Done
     }
 
+    /// As [`wait`](Once::wait), as a task does. Any executor will do; for a timeout, drop the future when the time is up.
+    ///
+    /// ```
+    /// let ready = parkade::Once::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| ready.call_once(|| {}));
+    ///     futures::executor::block_on(ready.wait_async());
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// The future does, if a closure has panicked and none has run to its end since.
+    #[inline]
+    pub fn wait_async(&self) -> WaitOnce<'_> {
+        WaitOnce::new(Watcher(At(&self.raw)))
+    }
+
     #[track_caller]
     fn wait_slow(&self, poison: Poison, deadline: Option<Moment>) -> Waited {
         match self.raw.wait(poison, deadline) {
             Ok(waited) => waited,
             Err(Poisoned) => panic_poisoned(),
+        }
+    }
+}
+
+future! {
+    /// Waits for a [`Once`]: the future of [`wait_async`](Once::wait_async).
+    pub struct WaitOnce['a]['a](Watcher<'a>) -> ();
+}
+
+/// A task that waits for a closure to run to its end.
+pub(crate) struct Watcher<'a>(At<'a, RawOnce>);
+
+impl<'a> Handle for Watcher<'a> {
+    type Queue = At<'a, RawOnce>;
+    type Output = ();
+
+    fn queue(&self) -> &At<'a, RawOnce> {
+        &self.0
+    }
+
+    fn want(&self) -> Wish {
+        Wish { aim: Aim::Wait, poison: Poison::Heed }
+    }
+
+    fn finish(self, found: Found<'a>) {
+        match found {
+            Found::Done => {}
+            Found::Poisoned => panic_poisoned(),
+            Found::Begun(_) => unreachable!("it only waits"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Doing something once: [`Once`], [`OnceLock`] and [`LazyLock`].
 
 mod edges;
+mod future;
 mod raw;
 mod reentry;
 mod state;
@@ -24,8 +25,8 @@ mod tests;
 #[cfg(all(test, loom))]
 pub(crate) use edges::ALL as EDGES;
 #[cfg(not(loom))]
-pub use face::{Once, OnceState};
+pub use face::{Once, OnceState, WaitOnce};
 #[cfg(not(loom))]
 pub use lazy_lock::LazyLock;
 #[cfg(not(loom))]
-pub use once_lock::OnceLock;
+pub use once_lock::{GetOrInit, GetOrTryInit, OnceLock, WaitOnceLock};

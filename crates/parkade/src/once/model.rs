@@ -31,13 +31,16 @@ impl Shared {
     /// Initialises, but for the first `failures` of all that try, which end as `end` says. Loom takes a
     /// panic for a failed model, so closures report what a panic would come to.
     pub(super) fn run(&self, poison: Poison, failures: u32, end: End) -> Result<(), Poisoned> {
-        self.raw.run(poison, &mut |_| {
-            let runs = self.runs.load(Relaxed);
-            self.runs.store(runs + 1, Relaxed);
-            // SAFETY: only the runner writes, and reads what runners before it have written.
-            self.value.with_mut(|value| unsafe { *value += 1 });
-            if runs < failures { end } else { End::Done }
-        })
+        self.raw.run(poison, &mut |_| if self.write() < failures { end } else { End::Done })
+    }
+
+    /// What the runner does; how many have before it.
+    pub(super) fn write(&self) -> u32 {
+        let runs = self.runs.load(Relaxed);
+        self.runs.store(runs + 1, Relaxed);
+        // SAFETY: only the runner writes, and reads what runners before it have written.
+        self.value.with_mut(|value| unsafe { *value += 1 });
+        runs
     }
 
     /// What is complete shows what the initialisation has written.
@@ -52,7 +55,7 @@ impl Shared {
         }
     }
 
-    fn check(&self, runs: u32) {
+    pub(super) fn check(&self, runs: u32) {
         assert!(self.raw.is_completed(), "not complete: {:?}", self.raw);
         assert_eq!(self.look(), runs);
     }
@@ -66,7 +69,7 @@ pub(super) fn spawn(
     thread::spawn(move || body(&shared))
 }
 
-fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+pub(super) fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 

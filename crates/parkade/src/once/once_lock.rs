@@ -1,11 +1,20 @@
 //! [`OnceLock`]: a value that is written once.
 
 use super::{
+    future::{At, Found, Init},
     raw::{Poisoned, Waited},
     slot::{self, Held, Slot},
-    state::Poison,
+    state::{Aim, Poison, Wish},
 };
-use core::{convert::Infallible, fmt, panic::RefUnwindSafe};
+use crate::task::{Handle, future};
+use core::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    panic::RefUnwindSafe,
+    pin::Pin,
+    task::{Context, Poll},
+};
 use parkade_core::Moment;
 use std::{
     panic::UnwindSafe,
@@ -27,6 +36,12 @@ use std::{
 ///   poisoning. An initialisation that asks for its own value would wait for ever; it panics instead,
 ///   with the place of both calls. Two initialisations on two threads that wait for each other are
 ///   not found.
+/// * **Tasks**: [`get_or_init_async`](OnceLock::get_or_init_async), [`get_or_try_init_async`](OnceLock::get_or_try_init_async) and
+///   [`wait_async`](OnceLock::wait_async) wait without a thread, in the same queue, and may be mixed with all that blocks. A future that
+///   initialises keeps the others waiting until it is ready or dropped, polled or not, just as a closure does until it
+///   returns. So do not block on a thread that has to poll the initialisation (of a runtime with one thread, say) but wait as a
+///   task. One that waits keeps nobody else waiting, whether it is polled, dropped or forgotten, and tasks that wait to
+///   try after a failure, behind one that is not polled, do so for no longer than the table's lookout takes to notice.
 /// * **Forks**: as for [`Once`](crate::Once).
 /// * **Cost**: one byte beside the value. Nothing allocates but a panic. `new` is `const`.
 ///
@@ -260,6 +275,78 @@ impl<T> OnceLock<T> {
         }
     }
 
+    /// Waits until the value is there, as a task does. Any executor will do; for a timeout, drop the future when the time is
+    /// up.
+    ///
+    /// An initialisation that waits for its own value waits for ever.
+    ///
+    /// ```
+    /// let answer = parkade::OnceLock::new();
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| answer.set(42));
+    ///     assert_eq!(*futures::executor::block_on(answer.wait_async()), 42);
+    /// });
+    /// ```
+    #[inline]
+    pub fn wait_async(&self) -> WaitOnceLock<'_, T> {
+        WaitOnceLock::new(Watcher(At(&self.slot)))
+    }
+
+    /// The value; if it is not there, made by the future that `make` returns.
+    ///
+    /// Of several tasks and threads one makes it, and the others wait for it. `make` is called when it is this one's turn. If
+    /// then this future is dropped before it is ready, or panics, the `OnceLock` is empty as before, and another makes
+    /// the value: the next who comes, or if others wait to make it, one of them is woken to try.
+    ///
+    /// # Panics
+    /// The future does, if `make` does or what it has returned. There, a call that would block for this very value
+    /// ([`get_or_init`](OnceLock::get_or_init), [`wait`](OnceLock::wait)) panics instead. To *await* it there is not found, and waits for ever.
+    ///
+    /// ```
+    /// use parkade::OnceLock;
+    ///
+    /// static NAME: OnceLock<String> = OnceLock::new();
+    ///
+    /// async fn name() -> &'static str {
+    ///     NAME.get_or_init_async(async || "looked up".to_owned()).await
+    /// }
+    ///
+    /// assert_eq!(futures::executor::block_on(name()), "looked up");
+    /// assert_eq!(NAME.get_or_init(|| unreachable!()), "looked up");
+    /// ```
+    #[inline]
+    pub fn get_or_init_async<F, Fut>(&self, make: F) -> GetOrInit<'_, T, F, Fut>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = T>,
+    {
+        GetOrInit(Init::new(&self.slot, make))
+    }
+
+    /// As [`get_or_init_async`](OnceLock::get_or_init_async), with a future that may fail.
+    ///
+    /// # Errors
+    /// That of the future. The `OnceLock` stays empty, and if others wait to initialise it one of them tries.
+    ///
+    /// # Panics
+    /// As [`get_or_init_async`](OnceLock::get_or_init_async).
+    ///
+    /// ```
+    /// use futures::executor::block_on;
+    ///
+    /// let lock = parkade::OnceLock::<u8>::new();
+    /// assert!(block_on(lock.get_or_try_init_async(async || "x".parse())).is_err());
+    /// assert_eq!(block_on(lock.get_or_try_init_async(async || "5".parse())), Ok(&5));
+    /// ```
+    #[inline]
+    pub fn get_or_try_init_async<F, Fut, E>(&self, make: F) -> GetOrTryInit<'_, T, F, Fut>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        GetOrTryInit(Init::new(&self.slot, make))
+    }
+
     /// The value, to change; made by `make` if it is not there.
     ///
     /// ```
@@ -320,6 +407,95 @@ impl<T> OnceLock<T> {
         core::mem::take(self).into_inner()
     }
 }
+
+future! {
+    /// Waits for the value of a [`OnceLock`]: the future of [`wait_async`](OnceLock::wait_async).
+    pub struct WaitOnceLock['a, T]['a, T](Watcher<'a, T>) -> &'a T;
+}
+
+/// A task that waits for the value.
+pub(crate) struct Watcher<'a, T>(At<'a, Slot<(), T>>);
+
+impl<'a, T> Handle for Watcher<'a, T> {
+    type Queue = At<'a, Slot<(), T>>;
+    type Output = &'a T;
+
+    fn queue(&self) -> &At<'a, Slot<(), T>> {
+        &self.0
+    }
+
+    fn want(&self) -> Wish {
+        Wish { aim: Aim::Wait, poison: Poison::Ignore }
+    }
+
+    fn finish(self, found: Found<'a>) -> &'a T {
+        match found {
+            // SAFETY: it was seen to be complete.
+            Found::Done => unsafe { self.0.0.get_unchecked() },
+            Found::Begun(_) | Found::Poisoned => unreachable!("it only waits, and ignores poison"),
+        }
+    }
+}
+
+/// Makes the value of a [`OnceLock`] if it is not there: the future of
+/// [`get_or_init_async`](OnceLock::get_or_init_async).
+#[must_use = "futures do nothing unless they are polled"]
+pub struct GetOrInit<'a, T, F, Fut>(Init<'a, T, F, Fut>);
+
+/// Makes the value of a [`OnceLock`] if it is not there, or fails: the future of
+/// [`get_or_try_init_async`](OnceLock::get_or_try_init_async).
+#[must_use = "futures do nothing unless they are polled"]
+pub struct GetOrTryInit<'a, T, F, Fut>(Init<'a, T, F, Fut>);
+
+impl<'a, T, F, Fut> Future for GetOrInit<'a, T, F, Fut>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = T>,
+{
+    type Output = &'a T;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<&'a T> {
+        // SAFETY: the only field, which is pinned as we are.
+        let init = unsafe { self.map_unchecked_mut(|this| &mut this.0) };
+        init.poll(cx, Ok::<T, Infallible>).map(|Ok(value)| value)
+    }
+}
+
+impl<'a, T, F, Fut, E> Future for GetOrTryInit<'a, T, F, Fut>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Output = Result<&'a T, E>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<&'a T, E>> {
+        // SAFETY: as above.
+        unsafe { self.map_unchecked_mut(|this| &mut this.0) }.poll(cx, |made| made)
+    }
+}
+
+/// What the two have in common.
+macro_rules! initialisation {
+    ($($name:ident)+) => {$(
+        impl<T, F, Fut> $name<'_, T, F, Fut> {
+            /// Whether it has been ready, or has panicked: to poll it again would panic.
+            #[must_use]
+            pub fn is_terminated(&self) -> bool {
+                self.0.is_over()
+            }
+        }
+
+        impl<T, F, Fut> fmt::Debug for $name<'_, T, F, Fut> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    )+};
+}
+
+initialisation! { GetOrInit GetOrTryInit }
 
 impl<T: RefUnwindSafe + UnwindSafe> RefUnwindSafe for OnceLock<T> {}
 

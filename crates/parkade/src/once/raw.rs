@@ -14,30 +14,42 @@
 //!
 //! Those concerned are: by completion everybody; by poison all to whom it is an error; and, if it is
 //! not complete, one more who wants to initialise, the *starter*, which is enough: if it begins, its
-//! own end wakes the others.
+//! own end wakes the others. Of a task nobody knows whether it will begin: if the starter is one, the first thread behind
+//! it that wants to is a starter too, and the word does not wait for either.
+//!
+//! A task runs as a thread does (`future/init.rs`), but over several polls. Dropped between them it gives up.
 //!
 //! # Who wakes the next, by exit
 //!
 //! * complete: nobody waits, and nobody ever queues again;
 //! * begins: its own end, however that comes about;
 //! * ends by panic: [`Run`] ends it when it is dropped, as any other;
+//! * a task is dropped while it initialises: the same; it is as if it had not begun;
+//! * a task is forgotten, or not polled, while it initialises: the others wait, as for a closure that does not return;
 //! * woken as the starter and finds another running: parks again, and that one's end picks a starter;
 //! * woken as the starter and finds the word poisoned, which is an error to it: some runner has poisoned
 //!   it since, and picked a starter when it did;
-//! * times out in the queue: only those who would not begin have deadlines, so no starter leaves; `PARKED`
-//!   is corrected (O6);
+//! * a task that was woken as the starter is dropped: it picks another ([`RawOnce::pick_another`]), unless one has begun
+//!   since, whose end will;
+//! * a task that was woken as the starter is forgotten, or not polled: whoever comes may begin, the first thread behind it was
+//!   woken to do so, and a task behind it is if it is polled for any reason;
+//! * a task that was woken by completion or by poison is dropped: all whom that concerns were woken with it;
+//! * a waker of a task panics, out of the end of an initialisation: that has ended, and all were woken;
+//! * times out in the queue, or is a task that is dropped there: nobody has woken it, so no starter leaves; `PARKED` is
+//!   corrected (O6);
 //! * times out although it was taken off the queue: it looks at the word first. It was not the starter;
 //! * forked: the child's queue is empty, so no one waits for a starter. What the forking thread itself
-//!   was running it ends in the child too. What another thread was running stays `RUNNING` for ever.
+//!   was running it ends in the child too, and so does a task that is polled or dropped there. What another thread was running stays `RUNNING` for ever.
 
 use super::{
-    reentry::{self, Frame},
+    reentry::{self, Frame, Name},
     state::{Aim, Attempt, Before, End, Phase, Poison, Wakes, Wish, Word},
 };
-use crate::parked::Parked;
+use crate::{parked::Parked, task::first_in_line_within};
 use core::panic::Location;
 use parkade_core::{
-    DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, UnparkResult, policy::Wait,
+    DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, UnparkResult,
+    policy::Wait,
 };
 
 /// An initialisation has panicked, and that is an error to the caller.
@@ -79,7 +91,6 @@ impl RawOnce {
         }
     }
 
-    #[cfg(all(test, loom))]
     pub(super) fn word(&self) -> &Word {
         &self.word
     }
@@ -112,10 +123,10 @@ impl RawOnce {
     ) -> Result<(), Poisoned> {
         match self.attempt(Wish { aim: Aim::Run, poison }, None) {
             Outcome::Begun(before) => {
-                let mut run = Run { once: self, end: End::Poisoned };
-                let frame = Frame::new(self.key(), Location::caller());
+                let mut run = Run::begun(self, End::Poisoned);
+                let frame = Frame::new(self.key(), Name::BeganAt(Location::caller()));
                 let _listed = frame.list();
-                run.end = initialise(before);
+                run.will_end(initialise(before));
                 Ok(())
             }
             Outcome::Done => Ok(()),
@@ -195,25 +206,57 @@ impl RawOnce {
 
     #[cold]
     fn end_and_wake(&self, end: End) {
-        let mut starter = None;
-        let concerned = |token| match Wish::of(token).woken_by(end) {
-            Wakes::Always => FilterOp::Unpark,
-            Wakes::First if starter.replace(token).is_none() => FilterOp::Unpark,
-            Wakes::First | Wakes::Never => FilterOp::Skip,
-        };
         let write = |result: UnparkResult| {
             self.word.end(end, result.have_more_threads.into());
             DEFAULT_UNPARK_TOKEN
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
-        unsafe { parkade_core::unpark_filter(self.key(), concerned, write) };
+        unsafe { parkade_core::unpark_filter(self.key(), concerned_by(end), write) };
+    }
+
+    /// A task that was woken as the starter does not begin: another may, unless somebody has since.
+    #[cold]
+    pub(super) fn pick_another(&self) {
+        let Some(end) = self.word.idle() else { return };
+        let still_idle = || self.word.idle() == Some(end);
+        let publish = |result: UnparkResult| {
+            self.word.publish(result.have_more_threads.into());
+            DEFAULT_UNPARK_TOKEN
+        };
+        // SAFETY: the key is our own address; the callbacks only touch the word.
+        unsafe {
+            parkade_core::unpark_filter_if(self.key(), still_idle, concerned_by(end), publish)
+        };
     }
 }
 
-/// An initialisation that this thread runs; dropped, it has ended, whether by return or by panic.
-struct Run<'a> {
+/// Picks from the queue those whom that end concerns.
+fn concerned_by(end: End) -> impl FnMut(ParkToken) -> FilterOp {
+    // The whole queue is looked through in any case.
+    let mut starters = first_in_line_within(u32::MAX);
+    move |token| match Wish::of(token).woken_by(end) {
+        Wakes::Always => FilterOp::Unpark,
+        Wakes::First if matches!(starters(token), FilterOp::Unpark) => FilterOp::Unpark,
+        Wakes::First | Wakes::Never => FilterOp::Skip,
+    }
+}
+
+/// An initialisation that is running; dropped, it has ended, whether by return or by panic.
+#[must_use]
+pub(crate) struct Run<'a> {
     once: &'a RawOnce,
     end: End,
+}
+
+impl<'a> Run<'a> {
+    /// The caller is the runner; the run ends as `end` says if nothing else is said before it is dropped.
+    pub(super) fn begun(once: &'a RawOnce, end: End) -> Run<'a> {
+        Run { once, end }
+    }
+
+    pub(super) fn will_end(&mut self, end: End) {
+        self.end = end;
+    }
 }
 
 impl Drop for Run<'_> {

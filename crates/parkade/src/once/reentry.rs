@@ -3,10 +3,12 @@
 //!
 //! An initialisation that asks for its own result would wait for itself. The word cannot tell who its
 //! runner is, but the runner can: before a thread waits for a running initialisation it looks for it in
-//! its own list. The list costs nothing unless something is initialised, and allocates nothing.
+//! its own list. A task is the runner of what it initialises between its polls too, but is listed only while a thread
+//! polls it, in the list of that thread. The list costs nothing unless something is initialised, and allocates nothing.
 
 use core::{
     cell::Cell,
+    fmt,
     marker::PhantomData,
     panic::Location,
     ptr::{self, NonNull},
@@ -22,17 +24,35 @@ loom::thread_local! {
     static INNERMOST: Cell<Option<NonNull<Frame>>> = Cell::new(None);
 }
 
+/// How an initialisation is called in a report.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Name {
+    /// By where it began.
+    BeganAt(&'static Location<'static>),
+    /// By the type of its function, which says where that is written: a task does not carry a place along.
+    Task(&'static str),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::BeganAt(place) => write!(f, "that began at {place}"),
+            Name::Task(function) => write!(f, "of a task, by `{function}`,"),
+        }
+    }
+}
+
 /// One running initialisation.
 pub(super) struct Frame {
     key: usize,
-    began: &'static Location<'static>,
+    name: Name,
     outer: Cell<Option<NonNull<Frame>>>,
 }
 
 impl Frame {
-    /// Of what has the address `key`; it began at `began`.
-    pub(super) fn new(key: usize, began: &'static Location<'static>) -> Frame {
-        Frame { key, began, outer: Cell::new(INNERMOST.with(Cell::get)) }
+    /// Of what has the address `key`.
+    pub(super) fn new(key: usize, name: Name) -> Frame {
+        Frame { key, name, outer: Cell::new(INNERMOST.with(Cell::get)) }
     }
 
     /// Lists it for as long as the result lives.
@@ -73,7 +93,7 @@ pub(super) fn deny(key: usize) {
         // SAFETY: a listed frame is borrowed until it leaves the list.
         let frame = unsafe { frame.as_ref() };
         if frame.key == key {
-            deny_at(frame.began);
+            deny_named(frame.name);
         }
         next = frame.outer.get();
     }
@@ -81,6 +101,6 @@ pub(super) fn deny(key: usize) {
 
 #[cold]
 #[track_caller]
-fn deny_at(began: &Location<'_>) -> ! {
-    panic!("the initialisation that began at {began} waits for itself at {}", Location::caller());
+fn deny_named(name: Name) -> ! {
+    panic!("the initialisation {name} waits for itself at {}", Location::caller());
 }

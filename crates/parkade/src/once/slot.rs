@@ -96,6 +96,15 @@ impl<I, T> Slot<I, T> {
         unsafe { &*self.payload::<T>() }
     }
 
+    /// Puts in what the initialisation has made, before that ends as done.
+    ///
+    /// # Safety
+    /// The caller is the runner, and what was there in `NEW` was taken or needs no drop.
+    pub(super) unsafe fn fill(&self, value: T) {
+        // SAFETY: rule 1; nothing is there that would be dropped.
+        unsafe { self.payload::<T>().write(value) };
+    }
+
     /// What the slot holds.
     #[inline]
     pub(crate) fn held(&mut self) -> &mut Held<I, T> {
@@ -128,8 +137,8 @@ impl<T> Slot<(), T> {
             let make = make.take().expect("called once");
             match make() {
                 Ok(value) => {
-                    // SAFETY: rule 1; nothing is there that would be dropped.
-                    unsafe { self.payload::<T>().write(value) };
+                    // SAFETY: this is the run; a `()` needs no drop.
+                    unsafe { self.fill(value) };
                     End::Done
                 }
                 Err(error) => {
@@ -167,8 +176,8 @@ impl<F: FnOnce() -> T, T> Slot<F, T> {
             // for the word is never `NEW` again.
             let make = unsafe { self.payload::<F>().read() };
             let value = make();
-            // SAFETY: rule 1; the `F` was taken.
-            unsafe { self.payload::<T>().write(value) };
+            // SAFETY: this is the run; the `F` was taken.
+            unsafe { self.fill(value) };
             End::Done
         })?;
         // SAFETY: it is complete: `End::Done` is the only end but a panic.

@@ -4,7 +4,7 @@
 //! # Layout
 //!
 //! One byte: the phase in two bits (`NEW` 0, `POISONED` 1, `RUNNING` 2, `DONE` 3), and `PARKED` 4
-//! (threads are queued).
+//! (threads or tasks are queued).
 //!
 //! # Legal words
 //!
@@ -15,7 +15,7 @@
 //! # Bit laws
 //!
 //! * The phase: changed from `NEW` or `POISONED` to `RUNNING` by whoever begins; from `RUNNING` only by
-//!   that thread, its *runner*; `DONE` is final (but for `&mut`). Exact.
+//!   that one, its *runner*, a thread or a task; `DONE` is final (but for `&mut`). Exact.
 //! * `PARKED`: written only under the bucket lock, from the queue itself. It may be set while the queue
 //!   is empty in a forked child; never the other way round.
 //!
@@ -28,7 +28,8 @@
 //! | O3 | any, unchanged | `is_done`, `phase`, `attempt` | Acquire | - | `once_race` |
 //! | O4 | RUNNING \| PARKED -> NEW, POISONED, DONE, PARKED as the queue is | `end` | Release | the run, bucket lock | `once_late`, `once_starter` |
 //! | O5 | NEW, POISONED, RUNNING -> +PARKED | `try_prepare_park` | - | bucket lock | `once_race` |
-//! | O6 | PARKED as the queue is | `publish` | - | bucket lock | `once_timeout` |
+//! | O6 | PARKED as the queue is | `publish` | - | bucket lock | `once_timeout`, `once_task_starter_dropped` |
+//! | O7 | NEW, POISONED with PARKED, unchanged | `idle` | - | - | `once_task_starter_dropped` |
 //!
 //! Which phases make a thread wait, and which end wakes it, depends on what it wants: [`Wish`].
 //!
@@ -160,8 +161,9 @@ enum Verdict {
 }
 
 impl Wish {
-    const RUN: usize = 1;
-    const HEED: usize = 2;
+    /// Above the bit that says "a task".
+    const RUN: usize = 2;
+    const HEED: usize = 4;
 
     /// The wish as the table keeps it.
     pub(super) fn token(self) -> ParkToken {
@@ -299,6 +301,17 @@ impl Word {
     pub(super) fn try_prepare_park(&self, wish: Wish) -> bool {
         let waits = |word| wish.at(Phase::of(word)) == Verdict::Wait;
         self.0.fetch_update(Relaxed, Relaxed, |word| waits(word).then_some(word | PARKED)).is_ok()
+    }
+
+    /// O7: how the last initialisation has ended, if none has begun since and somebody is queued. Without the bucket lock this
+    /// may be old, but not older than the end that has woken the caller.
+    pub(super) fn idle(&self) -> Option<End> {
+        let word = self.0.load(Relaxed);
+        match Phase::of(word) {
+            Phase::New if word & PARKED != 0 => Some(End::New),
+            Phase::Poisoned if word & PARKED != 0 => Some(End::Poisoned),
+            _ => None,
+        }
     }
 
     /// O6: a waiter has left the queue.

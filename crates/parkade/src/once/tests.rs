@@ -4,7 +4,7 @@ use super::{
     raw::{Poisoned, RawOnce, Waited},
     state::*,
 };
-use crate::parked::Parked;
+use crate::{parked::Parked, task::TASK};
 use parkade_core::Moment;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -114,6 +114,22 @@ fn o6_clears_the_mark_of_an_empty_queue() {
     walk(|_| true, |word| word.publish(Parked::Some), |byte| (byte, ()));
 }
 
+#[test]
+fn o7_tells_how_the_last_run_ended_if_somebody_waits_for_the_next() {
+    walk(
+        |_| true,
+        |word| word.idle(),
+        |byte| {
+            let end = match byte {
+                _ if byte == NEW | PARKED => Some(End::New),
+                _ if byte == POISONED | PARKED => Some(End::Poisoned),
+                _ => None,
+            };
+            (byte, end)
+        },
+    );
+}
+
 /// Nobody sleeps on through an end that concerns him: who is woken goes on, and who sleeps on would wait.
 #[test]
 fn an_end_wakes_those_who_can_go_on() {
@@ -132,6 +148,9 @@ fn an_end_wakes_those_who_can_go_on() {
 #[test]
 fn the_table_keeps_wishes() {
     for wish in WISHES {
+        let parkade_core::ParkToken(token) = wish.token();
+        assert_eq!(token & TASK, 0);
+        assert_eq!(Wish::of(parkade_core::ParkToken(token | TASK)), wish);
         assert_eq!(Wish::of(wish.token()), wish);
     }
 }
@@ -170,7 +189,7 @@ fn unwinding_poisons() {
 /// Coroutines: two initialisations of one thread, of which the outer one ends first.
 #[test]
 fn frames_leave_the_list_in_any_order() {
-    let here = std::panic::Location::caller();
+    let here = super::reentry::Name::BeganAt(std::panic::Location::caller());
     let one = super::reentry::Frame::new(1, here);
     let first = one.list();
     let two = super::reentry::Frame::new(2, here);

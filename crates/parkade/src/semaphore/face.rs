@@ -69,7 +69,7 @@ use std::{sync::Arc, time::Instant};
 /// assert_eq!(CONNECTIONS.available_permits(), 2);
 /// ```
 pub struct Semaphore {
-    raw: RawSemaphore,
+    pub(super) raw: RawSemaphore,
 }
 
 impl Semaphore {

@@ -1,6 +1,7 @@
 //! Counting permits: [`Semaphore`].
 
 mod edges;
+pub(crate) mod future;
 mod raw;
 mod state;
 

@@ -58,7 +58,7 @@ impl Shared {
         ended == Ended::Acquired
     }
 
-    fn hold(&self, count: usize) {
+    pub(super) fn hold(&self, count: usize) {
         let held = self.held.fetch_add(count, Relaxed) + count;
         assert!(held <= self.initial, "{held} permits are held, and there are {}", self.initial);
     }

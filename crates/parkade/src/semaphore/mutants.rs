@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Queues and sleeps, unless it need not; leaves the queue at the deadline, if there is one, and does nothing else.
 fn park(shared: &Shared, want: usize, deadline: Option<Moment>) -> ParkResult {
     let word = shared.raw.word();
-    let request = ParkRequest::new(shared.raw.key()).token(ParkToken(want)).deadline(deadline);
+    let request = ParkRequest::new(shared.raw.key()).token(ParkToken(want << 1)).deadline(deadline);
     let queues = || {
         let attempt = word.attempt(permits(want), Role::Newcomer, Otherwise::Queue);
         matches!(attempt, Attempt::Short(_))
@@ -55,24 +55,38 @@ fn time_out_at_the_head_and_wake_nobody() {
     time_out_and_look_after_nobody(Barging);
 }
 
-/// Gives one permit back and then grants: whom `unfit` does not stop at, and with `settle`, which brings the word in
-/// line.
-fn release_and_grant(shared: &Shared, unfit: FilterOp, settle: impl FnOnce(usize, UnparkResult)) {
+/// When a grant takes the permits out of the word.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    AsItGoes,
+    Afterwards,
+}
+
+/// Gives one permit back and then grants, to whom `unfit` does not stop at.
+fn release_and_grant(shared: &Shared, unfit: FilterOp, taking: Taking) {
     let (raw, granted) = (&shared.raw, Cell::new(0));
     shared.let_go(1);
     let given = raw.word().give(1, Excess::Saturate);
     if !given.is_some_and(|state| state.parked()) {
         return;
     }
-    let filter = |ParkToken(want)| {
-        if want > raw.state().permits() - granted.get() {
+    let filter = |ParkToken(shown)| {
+        let want = shown >> 1;
+        let fits = match taking {
+            Taking::AsItGoes => raw.word().try_grant(permits(want)),
+            Taking::Afterwards => want <= raw.state().permits() - granted.get(),
+        };
+        if !fits {
             return unfit;
         }
         granted.set(granted.get() + want);
         FilterOp::Unpark
     };
-    let callback = |result| {
-        settle(granted.get(), result);
+    let callback = |result: UnparkResult| {
+        raw.word().settle(result.have_more_threads.into(), Waking::Keep);
+        if taking == Taking::Afterwards {
+            assert_eq!(raw.word().forget(granted.get()), granted.get(), "what was granted is gone");
+        }
         DEFAULT_UNPARK_TOKEN
     };
     // SAFETY: the key is the address of the semaphore; the callbacks only touch its word.
@@ -88,11 +102,7 @@ fn grant_and_subtract_later() {
         shared.acquire(1);
         let waiting = spawn(&shared, |shared| shared.turn(1));
         let trying = spawn(&shared, |shared| shared.turn(1));
-        release_and_grant(&shared, FilterOp::Stop, |granted, result| {
-            let word = shared.raw.word();
-            word.settle(0, result.have_more_threads.into(), Waking::Keep);
-            assert_eq!(word.forget(granted), granted, "what was granted is gone");
-        });
+        release_and_grant(&shared, FilterOp::Stop, Taking::Afterwards);
         join([waiting, trying]);
         shared.check();
     });
@@ -175,9 +185,7 @@ fn skip_who_wants_more() {
             assert!(!is_second || large_served.load(Relaxed), "it has overtaken who was queued");
             shared.release(1);
         });
-        release_and_grant(&shared, FilterOp::Skip, |granted, result| {
-            shared.raw.word().settle(granted, result.have_more_threads.into(), Waking::Keep);
-        });
+        release_and_grant(&shared, FilterOp::Skip, Taking::AsItGoes);
         shared.release(1);
         join([large, small]);
     });

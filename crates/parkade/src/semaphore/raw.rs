@@ -6,9 +6,12 @@
 //! while, then queue and sleep. *Giving back* adds first (K3), and then, if threads are queued, *looks after the queue*
 //! under the bucket lock ([`RawSemaphore::look_as`], K5). What a look does is the policy's affair:
 //!
-//! * first come, first served: it grants the first in line what they want, as long as it suffices, in the step in which
-//!   it writes the word; a waiter that is woken *has* its permits. Nobody else takes any while somebody is queued, so
-//!   permits that do not suffice for the first in line accumulate for it.
+//! * first come, first served: it grants the first in line what they want, as long as it suffices; a thread that is woken so *has* its
+//!   permits. Nobody else takes any while somebody is queued, so
+//!   permits that do not suffice for the first in line accumulate for it. A task is not granted anything, because it may never be polled
+//!   (`task/mod.rs`): if one is the first in line, tasks for which permits suffice are woken, in their order, and the first thread
+//!   behind them, and all of these compete. That thread is *designated* too, as under barging, but no bit says so: it may take permits though others are
+//!   queued, parks again at the front, and passes on what it does not use.
 //! * barging: it wakes the first in line, which competes as the designated thread; if it loses it parks again, at the
 //!   front. While one is up (`WAKING`), looks do nothing. The first is woken though its request does not fit,
 //!   because it is the one that knows how long it has been overtaken: after the fair interval it sets `CLAIM` (K8), and
@@ -30,6 +33,7 @@
 //! * times out while designated: K7, a look which ends its own designation in the same step; and then it looks once more, as
 //!   one that is designated no more: a release that came while K7 was under way has left the looking to it;
 //! * its deadline passes after it was granted: it has its permits, and returns them to its caller;
+//! * is a task: `future/mod.rs`;
 //! * closed while queued: everybody is taken off the queue at once, and nobody queues afterwards (K9);
 //! * closed while designated: the same has ended its designation. It leaves;
 //! * permits are forgotten: nobody is better off;
@@ -47,7 +51,7 @@
 use super::state::{
     Attempt, Claim, Excess, Otherwise, Permits, Polling, Role, SemaphorePolicy, State, Waking, Word,
 };
-use core::cell::Cell;
+use crate::task::{FirstInLine, is_task};
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place,
     UnparkResult, UnparkToken, policy::Wait,
@@ -55,10 +59,10 @@ use parkade_core::{
 
 /// What a woken thread is told: that it has its permits.
 const GRANTED: UnparkToken = UnparkToken(0);
-/// That it is the designated one.
+/// That it competes: under barging it is the designated one.
 const DESIGNATED: UnparkToken = UnparkToken(1);
 /// That the semaphore was closed.
-const SHUT: UnparkToken = UnparkToken(2);
+pub(super) const SHUT: UnparkToken = UnparkToken(2);
 
 /// How an attempt that may wait ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,18 +110,13 @@ struct Waiter {
     deadline: Option<Moment>,
 }
 
-/// What a look has found to do so far.
-#[derive(Default)]
-struct Picked {
-    permits: Cell<usize>,
-    threads: Cell<usize>,
+/// What somebody who wants so many shows to a look; tasks set [`TASK`](crate::task::TASK) as well.
+pub(super) const fn park_token(want: Permits) -> ParkToken {
+    ParkToken(want.get() << 1)
 }
 
-impl Picked {
-    fn add(&self, want: usize) {
-        self.permits.set(self.permits.get() + want);
-        self.threads.set(self.threads.get() + 1);
-    }
+fn wanted(ParkToken(shown): ParkToken) -> usize {
+    shown >> 1
 }
 
 /// The word under [`Semaphore`](super::Semaphore).
@@ -132,7 +131,6 @@ impl RawSemaphore {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn word(&self) -> &Word {
         &self.word
     }
@@ -165,7 +163,7 @@ impl RawSemaphore {
     }
 
     #[inline]
-    pub(crate) fn state(&self) -> State {
+    pub(super) fn state(&self) -> State {
         self.word.state()
     }
 
@@ -236,7 +234,7 @@ impl RawSemaphore {
     }
 
     /// A newcomer's attempt.
-    fn attempt(&self, want: Permits) -> Attempt {
+    pub(super) fn attempt(&self, want: Permits) -> Attempt {
         self.repair();
         if want.get() > 0 {
             self.word.attempt(want, Role::Newcomer, Otherwise::Leave)
@@ -313,7 +311,7 @@ impl RawSemaphore {
     fn park(&self, waiter: &mut Waiter) -> Parking {
         let Waiter { want, role, claim, deadline, .. } = *waiter;
         let request = ParkRequest::new(self.key())
-            .token(ParkToken(want.get()))
+            .token(park_token(want))
             .since(waiter.wait.queueing())
             .place(if role == Role::Designated { Place::Front } else { Place::Back })
             .deadline(deadline);
@@ -354,7 +352,7 @@ impl RawSemaphore {
         }
     }
 
-    fn look_if_needed(&self, state: State) {
+    pub(super) fn look_if_needed(&self, state: State) {
         if needs_look(state) {
             self.look_as(Role::Newcomer);
         }
@@ -368,7 +366,7 @@ impl RawSemaphore {
         }
         let callback = |result: UnparkResult| {
             let waking = waking_after(result, Role::Newcomer);
-            self.word.settle(0, result.have_more_threads.into(), waking);
+            self.word.settle(result.have_more_threads.into(), waking);
             DEFAULT_UNPARK_TOKEN
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
@@ -378,52 +376,109 @@ impl RawSemaphore {
     /// K5: looks after the queue. K7: so does the designated thread as it gives up.
     #[cold]
     pub(super) fn look_as(&self, role: Role) {
-        let picked = Picked::default();
-        let filter = |ParkToken(want)| {
-            if !self.goes(want, &picked, role) {
-                return FilterOp::Stop;
+        match self.state().policy() {
+            SemaphorePolicy::Barging => self.call_first(role),
+            SemaphorePolicy::Fifo => {
+                if self.grant() == Next::Task {
+                    self.call_tasks();
+                }
             }
-            picked.add(want);
-            FilterOp::Unpark
-        };
+        }
+    }
+
+    /// Takes off the queue whom `filter` picks, and brings the word in line; `waking` says what becomes of `WAKING`.
+    fn take(
+        &self,
+        filter: impl FnMut(ParkToken) -> FilterOp,
+        waking: impl FnOnce(UnparkResult) -> Waking,
+        token: UnparkToken,
+    ) {
         let callback = |result: UnparkResult| {
-            let granted = picked.permits.get();
-            let (granted, waking, token) = match self.state().policy() {
-                SemaphorePolicy::Fifo => (granted, Waking::Keep, GRANTED),
-                SemaphorePolicy::Barging => (0, waking_after(result, role), DESIGNATED),
-            };
-            self.word.settle(granted, result.have_more_threads.into(), waking);
+            self.word.settle(result.have_more_threads.into(), waking(result));
             token
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
         unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
     }
 
-    /// Whether the next in the queue, who wants so many, is taken off it: granted its permits, or made designated.
-    fn goes(&self, want: usize, picked: &Picked, role: Role) -> bool {
-        let state = self.state();
-        match (state.policy(), role) {
-            (SemaphorePolicy::Fifo, _) => want <= state.permits() - picked.permits.get(),
-            (SemaphorePolicy::Barging, _) if picked.threads.get() > 0 => false,
-            // What is set of WAKING and CLAIM is the leaver's own.
-            (SemaphorePolicy::Barging, Role::Designated) => want <= state.permits(),
-            (SemaphorePolicy::Barging, Role::Newcomer) => {
-                may_wake(state) && (want <= state.permits() || !state.claim())
+    /// Under barging: wakes the first in line, to compete.
+    fn call_first(&self, role: Role) {
+        let mut line = FirstInLine::new();
+        let filter = |token| {
+            let (state, want) = (self.state(), wanted(token));
+            let fits = want <= state.permits();
+            let goes = match role {
+                // What is set of WAKING and CLAIM is the leaver's own.
+                Role::Designated => fits,
+                // A task never claims, so it need not know how long it is overtaken.
+                _ => may_wake(state) && (fits || (!state.claim() && !is_task(token))),
+            };
+            match (goes, is_task(token)) {
+                (true, _) => line.pick(token),
+                (false, true) => FilterOp::Skip,
+                (false, false) => FilterOp::Stop,
             }
-        }
+        };
+        self.take(filter, |result| waking_after(result, role), DESIGNATED);
     }
+
+    /// First come, first served: grants threads what they want, as long as it suffices and no task is before them.
+    fn grant(&self) -> Next {
+        let mut next = Next::Nobody;
+        let filter = |token| {
+            if is_task(token) {
+                next = Next::Task;
+                return FilterOp::Stop;
+            }
+            let want = Permits::new(wanted(token)).expect("asked for by a permit's worth");
+            if self.word.try_grant(want) { FilterOp::Unpark } else { FilterOp::Stop }
+        };
+        self.take(filter, |_| Waking::Keep, GRANTED);
+        next
+    }
+
+    /// First come, first served, with a task at the front: wakes tasks for which permits suffice, in their order, and the first
+    /// thread behind them, which does not rely on them: all compete.
+    fn call_tasks(&self) {
+        let mut line = FirstInLine::new();
+        let mut called = 0;
+        let filter = |token| {
+            let (permits, want) = (self.state().permits(), wanted(token));
+            match is_task(token) {
+                true if want <= permits.saturating_sub(called) => {
+                    called += want;
+                    let _ = line.pick(token);
+                    FilterOp::Unpark
+                }
+                // It may be that those before it do not come.
+                false if want <= permits => line.pick(token),
+                true if called > 0 => line.pick(token),
+                _ => FilterOp::Stop,
+            }
+        };
+        self.take(filter, |_| Waking::Keep, DESIGNATED);
+    }
+}
+
+/// Who is first in line after threads have been granted what they want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// Nobody whom this look concerns.
+    Nobody,
+    Task,
 }
 
 /// What becomes of `WAKING` after a look, under barging.
 fn waking_after(result: UnparkResult, by: Role) -> Waking {
-    let nobody_is_left = result.unparked_threads == 0 && !result.have_more_threads;
+    let nobody_is_left =
+        result.unparked_threads + result.unparked_tasks == 0 && !result.have_more_threads;
     match by {
         Role::Designated if result.unparked_threads > 0 => Waking::Pass,
-        Role::Newcomer if result.unparked_threads > 0 => Waking::Set,
+        Role::Newcomer | Role::Task if result.unparked_threads > 0 => Waking::Set,
         Role::Designated => Waking::Resign,
         // There, bits that speak of a line may be leftovers.
         Role::Newcomer if forked() && nobody_is_left => Waking::Resign,
-        Role::Newcomer => Waking::Keep,
+        Role::Newcomer | Role::Task => Waking::Keep,
     }
 }
 

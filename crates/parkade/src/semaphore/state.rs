@@ -23,7 +23,7 @@
 //!   added by anybody (K3), forgotten under the bucket lock (K10). Exact, up to [`MAX_PERMITS`]: what would
 //!   be more is refused, or lost if it was held ([`Excess`]).
 //! * First come, first served: while `PARKED` is set permits are added freely, but leave only under the bucket
-//!   lock, to the first in line (K5), or forgotten. So what a filter has counted is still there when it is granted.
+//!   lock, to the first in line (K5), or forgotten; or to who has been in line: tasks, and threads that were behind one (K1).
 //! * `PARKED`: equals "the queue is not empty" whenever no bucket lock is held. Written only under
 //!   the bucket lock, from the queue itself or as threads join it.
 //! * `WAKING`: set under the bucket lock by whoever takes a thread off the queue; cleared by that
@@ -98,7 +98,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
     ),
     row(
         "K5",
-        "permits - granted, PARKED as the queue is, +WAKING or -WAKING -CLAIM",
+        "permits - granted; PARKED as the queue is, +WAKING or -WAKING -CLAIM",
         "whoever looks after the queue, under the bucket lock; Acquire",
         "semaphore_grants, semaphore_barging",
     ),
@@ -141,7 +141,7 @@ pub enum SemaphorePolicy {
 
 /// As many permits as a semaphore can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Permits(usize);
+pub(crate) struct Permits(usize);
 
 impl Permits {
     #[inline(always)]
@@ -165,8 +165,11 @@ impl Permits {
 pub(super) enum Role {
     /// It has not been taken off the queue, or has settled since.
     Newcomer,
-    /// It was taken off the queue with `WAKING` and has not got its permits, parked again or left.
+    /// It was taken off the queue with `WAKING` and has not got its permits, parked again or left. First come, first served:
+    /// it was taken off it without permits, and without `WAKING`, because a task was before it.
     Designated,
+    /// A task that was taken off the queue: no bit speaks of it.
+    Task,
 }
 
 /// Whether a waiter has set `CLAIM`.
@@ -259,9 +262,9 @@ impl State {
     /// Whether somebody has precedence over a thread in this role.
     const fn others_are_first(self, role: Role) -> bool {
         match (role, self.policy()) {
-            (Role::Designated, _) => false,
+            (Role::Designated, _) | (Role::Task, SemaphorePolicy::Fifo) => false,
             (Role::Newcomer, SemaphorePolicy::Fifo) => self.parked(),
-            (Role::Newcomer, SemaphorePolicy::Barging) => self.claim(),
+            (Role::Newcomer | Role::Task, SemaphorePolicy::Barging) => self.claim(),
         }
     }
 
@@ -280,7 +283,7 @@ impl State {
 
     const fn without_role(self, role: Role, bits: usize) -> State {
         match role {
-            Role::Newcomer => self,
+            Role::Newcomer | Role::Task => self,
             Role::Designated => State(self.0 & !bits),
         }
     }
@@ -385,6 +388,17 @@ impl Word {
         }
     }
 
+    /// K4 for a task, which takes nothing here: whether it is to queue. The caller holds the bucket lock, and queues it before it
+    /// releases that.
+    #[must_use]
+    pub(super) fn try_queue(&self, want: Permits, role: Role) -> bool {
+        let queue = |state: State| {
+            let waits = !state.closed() && state.taken(want, role).is_none();
+            waits.then(|| state.queued(role))
+        };
+        self.update(Relaxed, queue).is_some()
+    }
+
     /// K3 while nobody is queued; one try.
     #[inline(always)]
     #[must_use]
@@ -408,11 +422,19 @@ impl Word {
         self.update(K3.get(), add)
     }
 
-    /// K5, K7: writes the queue as it is after threads were taken off it. The caller holds the bucket lock.
-    pub(super) fn settle(&self, granted: usize, parked: Parked, waking: Waking) {
+    /// K5: takes permits for the next in line, a thread that is being taken off the queue, if they suffice. The caller
+    /// holds the bucket lock, and looks before it asks.
+    #[must_use]
+    pub(super) fn try_grant(&self, want: Permits) -> bool {
+        let grant =
+            |state: State| (state.permits() >= want.get()).then(|| State(state.0 - want.bits()));
+        self.update(K5.get(), grant).is_some()
+    }
+
+    /// K5, K7: writes the queue as it is after somebody was taken off it. The caller holds the bucket lock.
+    pub(super) fn settle(&self, parked: Parked, waking: Waking) {
         self.change(K5.get(), |State(word)| {
-            debug_assert!(word >> SHIFT >= granted, "granted what was not there");
-            let word = with_parked(word, parked) - (granted << SHIFT);
+            let word = with_parked(word, parked);
             match waking {
                 Waking::Keep => word,
                 Waking::Set => word | WAKING,

@@ -79,7 +79,11 @@ fn there_can_be_as_many_permits_as_fit() {
 
 /// Whether a thread in this role may take permits that are there.
 fn may(word: usize, role: Role) -> bool {
-    let kept_out = if word & BARGING == 0 { PARKED } else { CLAIM };
+    let kept_out = match (word & BARGING, role) {
+        (0, Role::Newcomer) => PARKED,
+        (0, _) => 0,
+        _ => CLAIM,
+    };
     role == Role::Designated || word & kept_out == 0
 }
 
@@ -169,24 +173,51 @@ fn k3_refuses_or_loses_what_does_not_fit() {
 }
 
 #[test]
-fn k5_grants_and_writes_the_queue_as_it_is() {
+fn k5_writes_the_queue_as_it_is() {
     for (parked, bit) in [(Parked::None, 0), (Parked::Some, PARKED)] {
-        for granted in [0, 1, 2] {
-            walk(
-                |word| word & (BARGING | CLOSED) == 0 && word / ONE >= granted,
-                |word| word.settle(granted, parked, Waking::Keep),
-                |word| ((word & !PARKED | bit) - granted * ONE, ()),
-            );
-        }
+        walk(
+            |word| word & (BARGING | CLOSED) == 0,
+            |word| word.settle(parked, Waking::Keep),
+            |word| (word & !PARKED | bit, ()),
+        );
         walk(
             |word| word & BARGING != 0 && word & CLOSED == 0,
-            |word| word.settle(0, parked, Waking::Set),
+            |word| word.settle(parked, Waking::Set),
             |word| (word & !PARKED | bit | WAKING, ()),
         );
         walk(
             |word| word & BARGING != 0 && word & CLOSED == 0,
-            |word| word.settle(0, parked, Waking::Resign),
+            |word| word.settle(parked, Waking::Resign),
             |word| (word & !(PARKED | WAKING | CLAIM) | bit, ()),
+        );
+    }
+}
+
+#[test]
+fn k5_grants_what_is_there() {
+    for want in wants() {
+        walk(
+            |word| word & CLOSED == 0,
+            |word| word.try_grant(want),
+            |word| match word / ONE >= want.get() {
+                true => (word - want.get() * ONE, true),
+                false => (word, false),
+            },
+        );
+    }
+}
+
+#[test]
+fn k4_lets_tasks_join_the_line_and_take_nothing() {
+    for (want, role) in wants().flat_map(|want| [(want, Role::Newcomer), (want, Role::Task)]) {
+        walk(
+            |_| true,
+            |word| word.try_queue(want, role),
+            |word| {
+                let may = may(word, role) && word / ONE >= want.get();
+                let queues = word & CLOSED == 0 && !may;
+                (if queues { word | PARKED } else { word }, queues)
+            },
         );
     }
 }
@@ -195,7 +226,7 @@ fn k5_grants_and_writes_the_queue_as_it_is() {
 fn k5_keeps_what_a_designated_thread_has() {
     walk(
         |word| word & WAKING != 0,
-        |word| word.settle(0, Parked::None, Waking::Keep),
+        |word| word.settle(Parked::None, Waking::Keep),
         |word| (word & !PARKED, ()),
     );
 }
@@ -220,7 +251,7 @@ fn k6_withdraws_a_claim_that_is_ours() {
 fn k7_passes_the_designation_on_without_the_claim() {
     walk(
         |word| word & WAKING != 0,
-        |word| word.settle(0, Parked::None, Waking::Pass),
+        |word| word.settle(Parked::None, Waking::Pass),
         |word| (word & !(PARKED | CLAIM), ()),
     );
 }

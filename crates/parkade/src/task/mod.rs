@@ -60,6 +60,7 @@ const REACH: u32 = 8;
 /// A thread that has more than [`REACH`] tasks before it is not found, and waits until one of them comes or leaves.
 pub(crate) struct FirstInLine {
     picked: Line,
+    reach: u32,
 }
 
 #[derive(Clone, Copy)]
@@ -72,14 +73,14 @@ enum Line {
 
 impl FirstInLine {
     pub(crate) fn new() -> FirstInLine {
-        FirstInLine { picked: Line::Nobody }
+        FirstInLine { picked: Line::Nobody, reach: REACH }
     }
 
     /// What becomes of the next.
     pub(crate) fn pick(&mut self, token: ParkToken) -> FilterOp {
         let (op, picked) = match (self.picked, is_task(token)) {
             (Line::Thread, _) | (Line::Task(0), true) => (FilterOp::Stop, self.picked),
-            (Line::Nobody, true) => (FilterOp::Unpark, Line::Task(REACH)),
+            (Line::Nobody, true) => (FilterOp::Unpark, Line::Task(self.reach)),
             (Line::Task(more), true) => (FilterOp::Skip, Line::Task(more - 1)),
             (Line::Nobody | Line::Task(_), false) => (FilterOp::Unpark, Line::Thread),
         };
@@ -90,7 +91,12 @@ impl FirstInLine {
 
 /// [`FirstInLine`], as a filter.
 pub(crate) fn first_in_line() -> impl FnMut(ParkToken) -> FilterOp {
-    let mut line = FirstInLine::new();
+    first_in_line_within(REACH)
+}
+
+/// The same, for who looks `reach` tasks far.
+pub(crate) fn first_in_line_within(reach: u32) -> impl FnMut(ParkToken) -> FilterOp {
+    let mut line = FirstInLine { picked: Line::Nobody, reach };
     move |token| line.pick(token)
 }
 

@@ -68,6 +68,11 @@ pub struct SendGuard<G>(G);
 unsafe impl<G: Sendable<Sent: Send>> Send for SendGuard<G> {}
 
 impl<G> SendGuard<G> {
+    /// Covers any guard: one that may not be sent makes a cover that may not.
+    pub(crate) fn cover(guard: G) -> SendGuard<G> {
+        SendGuard(guard)
+    }
+
     /// The guard as it was.
     pub fn into_inner(this: Self) -> G {
         this.0
@@ -84,6 +89,10 @@ impl<G> SendGuard<G> {
     /// ```
     pub fn get(this: &Self) -> &G {
         &this.0
+    }
+
+    pub(crate) fn get_mut(this: &mut Self) -> &mut G {
+        &mut this.0
     }
 }
 

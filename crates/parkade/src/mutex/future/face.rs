@@ -6,6 +6,7 @@ use crate::{
 };
 use core::{
     fmt,
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
 };
 use std::sync::Arc;
@@ -150,6 +151,13 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
     /// The lock.
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.lock
+    }
+
+    /// The lock, which stays locked.
+    pub(crate) fn into_lock(this: Self) -> Arc<Mutex<T>> {
+        let this = ManuallyDrop::new(this);
+        // SAFETY: it is not used any more in its old place, nor dropped there.
+        unsafe { core::ptr::read(&raw const this.lock) }
     }
 }
 
