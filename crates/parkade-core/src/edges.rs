@@ -12,4 +12,6 @@ crate::orderings! {
     L2 = Acquire, "a scan looks at a reader slot; pairs with L1 and L3: the reads under what the slot held before";
     L3 = Release, "a reader slot is taken; pairs with L2: what the slot's last acquisition read, on whatever thread";
     L4 = Acquire, "the owner finds its reader slot free; pairs with L1: reads of a guard that was freed on another thread";
+    S1 = SeqCst, "a queue is marked and its bucket noted, before a look whether the lookout sleeps; pairs with S2 (store buffering)";
+    S2 = SeqCst, "the lookout says that it sleeps, before it looks for noted buckets again; pairs with S1 (store buffering)";
 }

@@ -9,7 +9,8 @@
 //! The operations are those of `parking_lot_core`, under the same names, with these promises:
 //!
 //! * **No allocation**, ever: waiters' nodes live on their stacks or in their futures, the table is a static. Locks
-//!   built on it work inside a global allocator.
+//!   built on it work inside a global allocator. (Once futures wait, a thread is started that helps them; threads never
+//!   start it: [`TaskWaiter`].)
 //! * **No work at thread creation or exit**, no thread-local with a destructor: locks work in TLS
 //!   destructors, and a million short-lived threads leave nothing behind.
 //! * **No system call, clock, wake or waker under a bucket lock**, except that a requeue may wait for the
@@ -33,6 +34,8 @@ mod abort;
 mod deadline;
 mod edges;
 pub mod fence;
+#[doc(hidden)]
+pub mod lookout;
 pub mod observe;
 mod park;
 mod parker;

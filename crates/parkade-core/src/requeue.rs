@@ -98,7 +98,10 @@ fn requeue(
             woken.notify(token);
             (result, Panicked::NO)
         }
-        Some((woken, result, token)) => (result, woken.unlock_and_wake(key_from, locks, token)),
+        Some((woken, result, token)) => {
+            let moved_to = (result.requeued_threads > 0).then_some(key_to);
+            (result, woken.unlock_and_wake(key_from, moved_to, locks, token))
+        }
     };
     if result.requeued_threads > 0 {
         observe::emit(|| Event::Requeued {

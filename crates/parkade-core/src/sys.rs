@@ -196,6 +196,7 @@ pub(crate) mod fork {
         crate::table::reset_after_fork();
         crate::policy::reset_after_fork();
         crate::slots::reset_after_fork();
+        crate::lookout::reset_after_fork();
     }
 
     extern "C" fn start() {

@@ -8,6 +8,8 @@
 //! | [`yield_interval`] | `yield_us` | `PARKADE_YIELD_US` | us | 1 to 1,000,000 | 50 |
 //! | [`fair_interval`] | `fair_us` | `PARKADE_FAIR_US` | us | 1 to 1,000,000 | 500 |
 //!
+//! And a switch: [`lookout`], `PARKADE_LOOKOUT`, `on` or `off`, by default `on`.
+//!
 //! The environment is read once, before `main` (on systems other than Unix: when a value is first
 //! needed). A value that is not a number in range is reported once on standard error and the default
 //! is kept. Changes apply to every lock of the process, at the next decision a waiter takes: when it
@@ -321,9 +323,68 @@ pub fn set_fair_interval(interval: Duration) -> Result<(), OutOfRange> {
     FAIR.set(interval)
 }
 
+/// Whether there is a lookout: a thread that nudges tasks which sleep behind one that does not come
+/// ([`TaskWaiter`](crate::TaskWaiter)). It is started when the second task of the process waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookout {
+    /// As needed.
+    On,
+    /// It is not started, or does nothing. A lock that is released to a task which is never polled then keeps others waiting
+    /// until somebody else comes by.
+    Off,
+}
+
+const ON: u32 = 0;
+const OFF: u32 = 1;
+
+/// Access: as a setting's value.
+static LOOKOUT: AtomicU32 = AtomicU32::new(UNSET);
+
+/// Whether there is a lookout.
+#[inline]
+#[must_use]
+pub fn lookout() -> Lookout {
+    match LOOKOUT.load(Ordering::Relaxed) {
+        ON => Lookout::On,
+        OFF => Lookout::Off,
+        _ => choose_lookout(),
+    }
+}
+
+/// Sets [`lookout`]. Switched off while it runs, it goes to sleep after at most one more round; the thread stays. Switched on again,
+/// it sees to whatever an unpark operation has left behind when it was on.
+pub fn set_lookout(lookout: Lookout) {
+    LOOKOUT.store(if lookout == Lookout::On { ON } else { OFF }, Ordering::Relaxed);
+    #[cfg(not(loom))]
+    if lookout == Lookout::On {
+        crate::lookout::turned_on();
+    }
+}
+
+#[cold]
+fn choose_lookout() -> Lookout {
+    let chosen = crate::sys::with_env(c"PARKADE_LOOKOUT", parse_lookout);
+    let value = if chosen == Some(Lookout::Off) { OFF } else { ON };
+    let first = LOOKOUT.compare_exchange(UNSET, value, Ordering::Relaxed, Ordering::Relaxed);
+    if first.is_ok() && chosen.is_none() {
+        crate::sys::warn(format_args!("PARKADE_LOOKOUT is not `on` or `off`; using on"));
+    }
+    lookout()
+}
+
+/// `None` for what is neither; on when nothing is said.
+fn parse_lookout(text: Option<&[u8]>) -> Option<Lookout> {
+    match text.map(<[u8]>::trim_ascii) {
+        None | Some(b"on") => Some(Lookout::On),
+        Some(b"off") => Some(Lookout::Off),
+        Some(_) => None,
+    }
+}
+
 /// Chooses all values, so that no lock path has to.
 #[cfg(all(unix, not(loom)))]
 pub(crate) fn read_environment() {
+    let _ = lookout();
     for setting in SETTINGS {
         let _ = setting.value();
     }
@@ -388,6 +449,17 @@ mod tests {
         assert!(fair.set_value(1_000_001).is_err());
         assert!(fair.set_value(UNSET).is_err());
         assert_eq!(fair.value(), before);
+    }
+
+    #[test]
+    fn the_lookout_is_switched_by_a_word() {
+        for on in [None, Some(&b"on"[..]), Some(b" on\n")] {
+            assert_eq!(parse_lookout(on), Some(Lookout::On));
+        }
+        assert_eq!(parse_lookout(Some(b"off")), Some(Lookout::Off));
+        for bad in [&b""[..], b"0", b"OFF", b"no", &[0xff]] {
+            assert_eq!(parse_lookout(Some(bad)), None);
+        }
     }
 
     #[test]

@@ -96,6 +96,7 @@ pub unsafe fn unpark_filter(
 }
 
 /// Takes waiters on `key` off their queue with `take`, reports to `callback`, and wakes them.
+#[inline]
 fn unpark(
     key: usize,
     take: impl FnOnce(&Locked) -> Woken,
@@ -116,7 +117,7 @@ fn unpark(
         woken.notify(token);
         no_unwind.disarm();
     } else {
-        let panicked = woken.unlock_and_wake(key, (bucket, None), token);
+        let panicked = woken.unlock_and_wake(key, None, (bucket, None), token);
         no_unwind.disarm();
         panicked.resume();
     }

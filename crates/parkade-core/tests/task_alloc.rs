@@ -45,6 +45,10 @@ fn tasks_wait_wake_and_leave_without_allocating() {
         let request = parkade_core::ParkRequest::new(key);
         assert!(waiters.iter().all(|waiter| poll(waiter, request, &waker) == Poll::Pending));
     };
+    // Here the lookout is started, once.
+    park_all(from);
+    assert_eq!(wake_all(from, 4), 200);
+    assert!(waiters.iter().all(|waiter| look(waiter, &waker) == ready(4)));
     let before = COUNT.get();
     for _ in 0..3 {
         park_all(from);

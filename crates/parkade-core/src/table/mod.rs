@@ -14,6 +14,7 @@
 //! Tasks wait in the same queues. They are notified under the lock and woken after it (`tasks.rs`), because a future
 //! that is dropped must not have to wait for a notifier.
 
+mod marks;
 pub(crate) mod node;
 pub(crate) mod queue;
 mod tasks;
@@ -23,6 +24,7 @@ use crate::{FilterOp, ParkToken, RequeueFilterOp, UnparkToken};
 #[cfg(not(loom))]
 use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
+pub(crate) use marks::Marks;
 use node::{Link, Node};
 use queue::{Place, Queues};
 #[cfg(all(test, loom))]
@@ -245,7 +247,9 @@ impl Locked {
         let count = taken.count;
         while let Some(waiter) = taken.pop() {
             // SAFETY: a taken node is alive until notified (node.rs, rule 2).
-            unsafe { waiter.as_ref() }.set_key(key);
+            let node = unsafe { waiter.as_ref() };
+            node.set_key(key);
+            node.mark.set(marks::Mark::NONE);
             // SAFETY: both buckets are locked, this is the one of the new key, and the node
             // has just left its queue.
             unsafe { self.bucket.queues.push(waiter, Place::Back) };

@@ -8,10 +8,10 @@
 //!                  \--unlink (the owner timed out)------------------------------> gone
 //! ```
 //!
-//! 1. `queued` is written under the bucket lock of the node's key, and so are all links.
+//! 1. `line` is written under the bucket lock of the node's key, and so are all links.
 //! 2. A taken node belongs to its notifier, which reads the next link, writes the unpark token and
 //!    then notifies; notifying is its last access (edge N1).
-//! 3. An owner whose deadline passed takes the bucket lock and looks at `queued`: if set, it
+//! 3. An owner whose deadline passed takes the bucket lock and looks whether it is queued: if so, it
 //!    unlinks itself; if not, a notifier owns the node and the owner waits for N1. So the memory
 //!    never goes away under a notifier.
 //! 4. `key` changes only under the bucket locks of both the old and the new key; in no queue it is the owner's.
@@ -34,10 +34,12 @@
 //!    a ring through their links that the bucket lock of their key guards. A listed task may leave the ring by itself.
 //! 7. Under the bucket lock a task that waits is queued, listed or notified, and nothing else. Only the owner makes it
 //!    idle, and only in one of these ways.
-//! 8. A waker is in the node as long as the task is queued or listed. It is cloned, woken and dropped under no bucket
+//! 8. A waker is in the node as long as the task is queued or listed, unless the lookout has taken it to nudge the task,
+//!    which stays where it is: then the next poll leaves another. A waker is cloned, woken and dropped under no bucket
 //!    lock: that is user code.
 //! 9. In a forked child nobody else touches the node (`generation`): no queue and no ring that is in use leads to it.
 
+use super::marks::Mark;
 use crate::{
     ParkToken, UnparkToken,
     deadline::Moment,
@@ -97,14 +99,15 @@ pub(crate) struct Node {
     unpark_token: Cell<UnparkToken>,
     /// Of a task. Access: rule 8. Without drop glue, which a thread's node would pay for; when the owner goes away it is empty.
     waker: ManuallyDrop<Cell<Option<Waker>>>,
-    /// Access: rule 1.
-    pub(super) queued: Cell<bool>,
-    /// Of a task. Access: rule 6.
-    listed: Cell<bool>,
+    /// Access: rule 1; of a task, rule 6.
+    pub(super) line: Cell<Line>,
     /// Of a task. Access: the owner's.
     stage: Cell<Stage>,
-    /// Of a task: what its builder has noted. Access: the owner's. It fills what would be padding.
+    /// Of a task: what its builder has noted. Access: the owner's.
     note: Cell<u8>,
+    /// Only meaningful in the first node of a key: what the lookout has to know of its queue. In a node that is pushed it
+    /// is `NONE`. Access: rule 1.
+    pub(super) mark: Cell<Mark>,
     /// Neighbours in the queue of one key or in a ring (rule 6); `next` also chains taken nodes. Access: rules 1, 2.
     pub(super) prev: Cell<Link>,
     pub(super) next: Cell<Link>,
@@ -146,10 +149,10 @@ impl Node {
                 since: Cell::new(since),
                 unpark_token: Cell::new(UnparkToken(0)),
                 waker: ManuallyDrop::new(Cell::new(None)),
-                queued: Cell::new(false),
-                listed: Cell::new(false),
+                line: Cell::new(Line::None),
                 stage: Cell::new(Stage::Idle),
                 note: Cell::new(0),
+                mark: Cell::new(Mark::NONE),
                 prev: Cell::new(None),
                 next: Cell::new(None),
                 tail: Cell::new(None),
@@ -192,7 +195,7 @@ impl Node {
 
     /// Whether the node is still in a queue. The caller holds the bucket lock of its key.
     pub(crate) fn is_queued(&self) -> bool {
-        self.queued.get()
+        self.line.get() == Line::Queue
     }
 
     /// Whether the wait is over (edge N2); for the owner.
@@ -239,11 +242,10 @@ impl Node {
     /// or writes the node races with this.
     #[cfg(loom)]
     pub(crate) fn retire(&self) {
-        self.queued.set(false);
+        self.line.set(Line::None);
         self.unpark_token.set(UnparkToken(usize::MAX));
         self.prev.set(None);
         self.next.set(None);
-        self.listed.set(false);
         self.waker.set(None);
     }
 }
@@ -332,6 +334,7 @@ impl Node {
         self.since.set(since);
         self.parker.renew();
         self.stage.set(Stage::Parked);
+        self.mark.set(Mark::NONE);
         let left = self.waker.replace(Some(waker));
         debug_assert!(left.is_none(), "a waker outlived the wait it was for");
     }
@@ -352,19 +355,18 @@ impl Node {
     /// Takes a node of the parent's out of queues and rings that do not exist here; `true` if it had been listed, and
     /// so has its token. The waker is given back, to be dropped.
     pub(crate) fn disown(&self) -> (bool, Option<Waker>) {
-        self.queued.set(false);
-        (self.listed.replace(false), self.waker.take())
+        (self.line.replace(Line::None) == Line::Ring, self.waker.take())
     }
 
     /// How the node stands. The caller holds its bucket lock.
     pub(crate) fn standing(&self) -> Standing {
-        if self.queued.get() {
-            Standing::Queued
-        } else if self.listed.get() {
-            Standing::Listed
-        } else {
-            debug_assert!(self.is_notified(), "a task that waits is nowhere");
-            Standing::Notified
+        match self.line.get() {
+            Line::Queue => Standing::Queued,
+            Line::Ring => Standing::Listed,
+            Line::None => {
+                debug_assert!(self.is_notified(), "a task that waits is nowhere");
+                Standing::Notified
+            }
         }
     }
 
@@ -382,9 +384,13 @@ impl Node {
         self.waker.replace(waker)
     }
 
-    /// Marks the node as one that is in a ring, or not; rule 6.
-    pub(super) fn set_listed(&self, listed: Listed) {
-        self.listed.set(listed == Listed::Yes);
+    /// Whether it was nudged, and not polled since. The caller holds the bucket lock.
+    #[cfg(all(test, loom))]
+    pub(crate) fn has_no_waker(&self) -> bool {
+        let waker = self.waker.take();
+        let none = waker.is_none();
+        core::mem::forget(self.waker.replace(waker));
+        none
     }
 
     /// Leaves the token of a node that is listed; rule 6.
@@ -393,9 +399,11 @@ impl Node {
     }
 }
 
-/// Whether a task's node is in a ring.
+/// What leads to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Listed {
-    No,
-    Yes,
+pub(super) enum Line {
+    None,
+    Queue,
+    /// Of a task.
+    Ring,
 }

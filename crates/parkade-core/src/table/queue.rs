@@ -6,7 +6,8 @@
 //!
 //! 1. The nodes of a key form a doubly linked list in queue order; `prev` of the first and `next`
 //!    of the last are `None`.
-//! 2. The first node is the key's *head*: it stands in the tree and its `tail` is the last node.
+//! 2. The first node is the key's *head*: it stands in the tree, its `tail` is the last node, and its `mark` is the
+//!    queue's.
 //! 3. The tree is a digital search tree over the hashed keys: at depth d, a head's children differ
 //!    in bit d of the path (counted from the top, after the bits that chose the bucket). All heads
 //!    below a node agree with it in the first d bits, so any leaf below may take its place.
@@ -15,7 +16,7 @@
 //! "Are there more", push and take cost O(1) beyond finding the key; finding is logarithmic in the
 //! keys that share the bucket, and allocates nothing because the tree is made of the waiters.
 
-use super::node::{Link, Node};
+use super::node::{Line, Link, Node};
 use crate::shim::Cell;
 use core::ptr::NonNull;
 
@@ -156,7 +157,7 @@ impl Queues {
     pub(crate) unsafe fn push(&self, link: NonNull<Node>, place: Place) {
         // SAFETY: duty 2.
         let node = unsafe { at(link) };
-        node.queued.set(true);
+        node.line.set(Line::Queue);
         node.prev.set(None);
         node.next.set(None);
         // SAFETY: duty 1.
@@ -178,6 +179,7 @@ impl Queues {
                 node.next.set(Some(head));
                 first.prev.set(Some(link));
                 node.tail.set(first.tail.get());
+                node.mark.set(first.mark.get());
                 // SAFETY: duty 1; `link` stands nowhere by duty 2.
                 unsafe { self.replace(head, link) };
             }
@@ -198,8 +200,8 @@ impl Queues {
     pub(crate) unsafe fn unlink(&self, link: NonNull<Node>) {
         // SAFETY: the caller's duty.
         let node = unsafe { at(link) };
-        debug_assert!(node.queued.get(), "unlinking a node that is in no queue");
-        node.queued.set(false);
+        debug_assert!(node.is_queued(), "unlinking a node that is in no queue");
+        node.line.set(Line::None);
         let (prev, next) = (node.prev.get(), node.next.get());
         // SAFETY: the caller's duty; neighbours of a queued node are queued.
         let before = prev.map(|link| unsafe { at(link) });
@@ -220,6 +222,7 @@ impl Queues {
             (Some(after), None) => {
                 after.prev.set(None);
                 after.tail.set(node.tail.get());
+                after.mark.set(node.mark.get());
             }
             (Some(after), Some(_)) => after.prev.set(prev),
             (None, Some(_)) => {
@@ -239,27 +242,39 @@ impl Queues {
     /// # Safety
     /// The caller holds the bucket lock.
     pub(crate) unsafe fn walk(&self, visit: &mut dyn FnMut(&Node)) {
+        let mut walk_queue = |head: &Node| {
+            let mut node = head;
+            loop {
+                visit(node);
+                let Some(next) = node.next.get() else { return };
+                // SAFETY: the caller's duty; links of a live node are live.
+                node = unsafe { at(next) };
+            }
+        };
         // SAFETY: the caller's duty.
-        unsafe { walk_below(self.root.get(), visit) };
+        unsafe { self.heads(&mut walk_queue) };
+    }
+
+    /// Calls `visit` for the first waiter of every key.
+    ///
+    /// # Safety
+    /// The caller holds the bucket lock.
+    pub(crate) unsafe fn heads(&self, visit: &mut dyn FnMut(&Node)) {
+        // SAFETY: the caller's duty.
+        unsafe { heads_below(self.root.get(), visit) };
     }
 }
 
 /// # Safety
-/// As for [`Queues::walk`]; the recursion is as deep as the tree (invariant 4).
-unsafe fn walk_below(head: Link, visit: &mut dyn FnMut(&Node)) {
+/// As for [`Queues::heads`]; the recursion is as deep as the tree (invariant 4).
+unsafe fn heads_below(head: Link, visit: &mut dyn FnMut(&Node)) {
     let Some(head) = head else { return };
-    let mut link = Some(head);
-    while let Some(waiter) = link {
+    // SAFETY: the caller's duty.
+    let head = unsafe { at(head) };
+    visit(head);
+    for side in &head.children {
         // SAFETY: the caller's duty.
-        let node = unsafe { at(waiter) };
-        visit(node);
-        link = node.next.get();
-    }
-    for side in 0..2 {
-        // SAFETY: the caller's duty.
-        let below = unsafe { at(head) }.children[side].get();
-        // SAFETY: the caller's duty.
-        unsafe { walk_below(below, visit) };
+        unsafe { heads_below(side.get(), visit) };
     }
 }
 

@@ -20,10 +20,10 @@
 
 use super::{
     Locked, Taken, lock,
-    node::{Link, Listed, Node},
+    node::{Line, Link, Node},
     unlock_pair,
 };
-use crate::{UnparkToken, sys::fork};
+use crate::{UnparkToken, lookout::Alarm, sys::fork};
 use core::{any::Any, ptr::NonNull, task::Waker};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -83,17 +83,25 @@ impl Woken {
     }
 
     /// Releases the bucket locks, and wakes everybody, with `token`. One of the locks is that of `key`, from whose queue
-    /// all were taken.
+    /// all were taken; and if others were moved, one is that of where they are now. Both queues are marked.
     #[cold]
     pub(crate) fn unlock_and_wake(
         self,
         key: usize,
+        moved_to: Option<usize>,
         locks: (Locked, Option<Locked>),
         token: UnparkToken,
     ) -> Panicked {
+        let (one, other) = (&locks.0, locks.1.as_ref());
+        let mut alarm = Alarm::No;
+        // Those who were moved rely on the woken too: to take the lock that they stand in line for, say.
+        for key in [Some(key), moved_to].into_iter().flatten() {
+            let bucket = other.filter(|other| other.is_bucket_of(key)).unwrap_or(one);
+            alarm = alarm.or(bucket.mark(key, &self));
+        }
         match self.tasks {
-            1 => self.wake_tasks::<1>(key, locks, token),
-            _ => self.wake_tasks::<BATCH>(key, locks, token),
+            1 => self.wake_tasks::<1>(key, locks, alarm, token),
+            _ => self.wake_tasks::<BATCH>(key, locks, alarm, token),
         }
     }
 
@@ -118,6 +126,7 @@ impl Woken {
         mut self,
         key: usize,
         locks: (Locked, Option<Locked>),
+        alarm: Alarm,
         token: UnparkToken,
     ) -> Panicked {
         let generation = fork::generation();
@@ -143,6 +152,7 @@ impl Woken {
         };
         unlock_pair(locks);
 
+        alarm.ring();
         threads.notify(token);
         let mut panicked = Panicked::NO;
         wakers.wake(&mut panicked);
@@ -252,7 +262,7 @@ impl<'a> Ring<'a> {
             // SAFETY: its owner waits for the bucket lock.
             let node = unsafe { waiter.as_ref() };
             node.leave_token(token);
-            node.set_listed(Listed::Yes);
+            node.line.set(Line::Ring);
             node.prev.set(Some(last));
             // SAFETY: as above, or our own.
             unsafe { last.as_ref() }.next.set(Some(waiter));
@@ -289,7 +299,7 @@ impl<'a> Ring<'a> {
 /// # Safety
 /// The caller holds the bucket lock of the node's key, and the node is listed.
 unsafe fn remove(node: &Node) {
-    node.set_listed(Listed::No);
+    node.line.set(Line::None);
     // SAFETY: the caller's duty.
     let before = unsafe { at(node.prev.get()) };
     // SAFETY: the caller's duty.

@@ -37,6 +37,7 @@ mod mutants;
 use crate::{
     Departure, Moment, ParkRequest, ParkResult, UnparkToken,
     abort::AbortOnUnwind,
+    lookout,
     observe::{self, Event},
     table::{
         self,
@@ -58,7 +59,9 @@ use core::{
 /// [`cancel`](TaskWaiter::cancel), in the future's `drop`, ends a wait that is not over. Tasks and threads stand in one
 /// queue per key, and [`unpark_one`](crate::unpark_one) and its relatives wake whoever is first.
 ///
-/// Nothing is allocated. On 64-bit systems a waiter has 112 bytes. It can wait again once it was unparked.
+/// Nothing is allocated, but once: when the second task of the process is queued, a thread is started that does the nudging,
+/// `parkade-lookout`. It sleeps for as long as no task relies on another, takes no signals, and calls wakers under no lock; if one
+/// panics, it goes on. [`tuning::set_lookout`](crate::tuning::set_lookout) keeps it from being started. On 64-bit systems a waiter has 112 bytes. It can wait again once it was unparked.
 ///
 /// # What a builder has to see to
 ///
@@ -67,6 +70,10 @@ use core::{
 /// * **Rely on no task.** When a task is unparked it is not known whether it will ever be polled. A lock that
 ///   waits for the one it has woken (to hand over, or before it wakes another) may wait for ever; see
 ///   [`UnparkResult::unparked_tasks`](crate::UnparkResult::unparked_tasks).
+/// * **Look when polled.** Tasks that sleep behind one which was unparked and is not polled are *nudged* after some
+///   milliseconds, front to back: their wakers are woken, and they stay queued. So a future that was polled and finds itself still
+///   queued ([`poll_park`](TaskWaiter::poll_park) was pending) looks at its word afterwards: if there is something to be had it takes
+///   it (and cancels), or wakes the first in line. Who does not look is woken as ever, but may sleep behind one that never comes.
 /// * **Time-outs are the caller's**: a task that has waited long enough is dropped.
 ///
 /// # Example
@@ -312,6 +319,7 @@ impl TaskWaiter {
         before_sleep();
         observe::emit(|| Event::Parked { key: request.key, since });
         no_unwind.disarm();
+        lookout::task_queued();
         if node.is_notified() {
             return Poll::Ready(ParkResult::Unparked(unparked(node)));
         }
@@ -424,6 +432,10 @@ fn look(node: &Node, current: &Waker) -> Look {
             }
             Standing::Queued => {
                 let old = node.replace_waker(fresh.take());
+                if old.is_none() {
+                    // It was nudged.
+                    bucket.heard(node.key());
+                }
                 drop(bucket);
                 drop(old);
                 return Look::Waits;

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// Where a task is run: its waker raises the signal.
-pub(super) struct Signal(pub(super) Notify);
+pub(crate) struct Signal(pub(crate) Notify);
 
 impl Wake for Signal {
     fn wake(self: std::sync::Arc<Self>) {
@@ -29,15 +29,15 @@ impl Wake for Signal {
 }
 
 impl Signal {
-    pub(super) fn new() -> std::sync::Arc<Signal> {
+    pub(crate) fn new() -> std::sync::Arc<Signal> {
         std::sync::Arc::new(Signal(Notify::new()))
     }
 }
 
-pub(super) type Polled = Poll<ParkResult>;
+pub(crate) type Polled = Poll<ParkResult>;
 
 /// A look at the word under the queue lock, which says whether to wait.
-pub(super) fn poll(
+pub(crate) fn poll(
     waiter: Pin<&TaskWaiter>,
     signal: &std::sync::Arc<Signal>,
     key: usize,
@@ -49,21 +49,21 @@ pub(super) fn poll(
     unsafe { waiter.poll_park(&mut cx, ParkRequest::new(key), validate, || {}) }
 }
 
-pub(super) fn cancel(waiter: Pin<&TaskWaiter>, left: impl FnOnce(Departure)) -> Cancelled {
+pub(crate) fn cancel(waiter: Pin<&TaskWaiter>, left: impl FnOnce(Departure)) -> Cancelled {
     // SAFETY: the callback does not call into the table, and the waiter is this thread's.
     unsafe { waiter.cancel(left) }
 }
 
-pub(super) fn wake_one(key: usize) -> usize {
+pub(crate) fn wake_one(key: usize) -> usize {
     // SAFETY: the key is a model's own, and the callback does nothing.
     let result = unsafe { unpark_one(key, |_| UnparkToken(7)) };
     result.unparked_tasks + result.unparked_threads
 }
 
-pub(super) const WOKEN: Polled = Poll::Ready(ParkResult::Unparked(UnparkToken(7)));
+pub(crate) const WOKEN: Polled = Poll::Ready(ParkResult::Unparked(UnparkToken(7)));
 
 /// A number of passes. Who takes one need not wait; who finds none waits to be given one.
-pub(super) struct Passes {
+pub(crate) struct Passes {
     free: AtomicUsize,
 }
 
