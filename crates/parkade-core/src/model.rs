@@ -1,6 +1,7 @@
 //! The table and the fences under loom.
 
 use loom::model::Builder;
+use parkade_stacks as _;
 
 /// The ledger, for `cargo xtask weaken`.
 #[test]

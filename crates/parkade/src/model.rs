@@ -17,6 +17,7 @@ use loom::{
 };
 use parkade_core::Moment;
 pub(crate) use parkade_core::policy::Model as Policy;
+use parkade_stacks as _;
 
 /// A lock as the models use it.
 pub(crate) trait Lock: 'static {

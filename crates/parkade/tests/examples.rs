@@ -51,16 +51,19 @@ fn every_example_prints_what_it_promises() {
         seen.insert(name);
     }
     for name in [
+        "async_and_sync",
         "bounded_parallelism",
         "bounded_queue",
         "build_your_own_lock",
         "config_reload",
+        "connection_pool",
         "fine_grained",
         "per_user_counter",
         "session_cache",
         "session_store",
         "shared_counter",
         "timeout_telemetry",
+        "tokio_service",
         "transfer",
         "try_lock",
         "upgrade_cache",

@@ -3,15 +3,18 @@
 
 mod support;
 
-use parkade::{Mutex, prelude::*};
+use parkade::{Barrier, Latch, Mutex, OnceLock, RwLock, Semaphore, WaitGroup, prelude::*};
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
-use support::watched_test;
+use support::{tasks::block_on, watched_test};
 
 const TASKS: usize = 50;
 const ROUNDS: usize = 40;
@@ -137,6 +140,125 @@ fn mutex_on_smol() {
 #[test]
 fn mutex_on_a_local_pool() {
     mutex_on(LocalPool);
+}
+
+/// Everything a task can wait for, with threads that wait for the same.
+struct All {
+    table: RwLock<usize>,
+    permits: Semaphore,
+    most: AtomicUsize,
+    once: OnceLock<usize>,
+    made: AtomicUsize,
+    #[cfg(feature = "keyed")]
+    keys: parkade::keyed::KeyedMutex<usize>,
+    queue: Mutex<Vec<usize>>,
+    taken: AtomicUsize,
+}
+
+impl All {
+    fn new() -> All {
+        All {
+            table: RwLock::new(0),
+            permits: Semaphore::new(3),
+            most: AtomicUsize::new(0),
+            once: OnceLock::new(),
+            made: AtomicUsize::new(0),
+            #[cfg(feature = "keyed")]
+            keys: parkade::keyed::KeyedMutex::new(),
+            queue: Mutex::new(Vec::new()),
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    fn inside(&self) {
+        let inside = self.most.fetch_add(1, Relaxed) + 1;
+        assert!(inside <= 3, "{inside} have permits");
+        self.most.fetch_sub(1, Relaxed);
+    }
+
+    async fn as_task(&self, id: usize) {
+        for _ in 0..ROUNDS / 4 {
+            *self.table.write_async().await += 1;
+            let seen = *self.table.read_async().await;
+            yield_now().await;
+            assert!(*self.table.read_async().await >= seen);
+            {
+                let _permit = self.permits.acquire_async().await.unwrap();
+                self.inside();
+                yield_now().await;
+            }
+            let made = self.once.get_or_init_async(|| async {
+                yield_now().await;
+                self.made.fetch_add(1, Relaxed) + 1
+            });
+            assert_eq!(*made.await, 1);
+            #[cfg(feature = "keyed")]
+            {
+                let _key = self.keys.lock_async(&(id % 3)).await.sendable();
+                yield_now().await;
+            }
+            self.queue.lock_async().await.push(id);
+            let found = self.queue.lock_when_async(|queue| !queue.is_empty());
+            self.taken.fetch_add(found.await.drain(..1).count(), Relaxed);
+        }
+    }
+
+    fn as_thread(&self) {
+        *self.table.write() += 1;
+        let permit = self.permits.acquire().unwrap();
+        self.inside();
+        drop(permit);
+        assert_eq!(*self.once.get_or_init(|| self.made.fetch_add(1, Relaxed) + 1), 1);
+        #[cfg(feature = "keyed")]
+        drop(self.keys.lock(&0));
+    }
+}
+
+fn all_on(runtime: impl Runtime) {
+    let _watchdog = watched_test();
+    let all = Arc::new(All::new());
+    let (done, met) = (Arc::new(Latch::new(TASKS)), Arc::new(Barrier::new(TASKS)));
+    let group = WaitGroup::new();
+    let ids = AtomicUsize::new(0);
+    let job = || {
+        let (all, done, met, group) = (all.clone(), done.clone(), met.clone(), group.clone());
+        let id = ids.fetch_add(1, Relaxed);
+        async move {
+            all.as_task(id).await;
+            let _ = met.wait_async().await;
+            drop(group);
+            done.count_down();
+            done.wait_async().await;
+        }
+    };
+    beside_threads(runtime, job, || all.as_thread());
+    block_on(group.wait_async());
+    let rounds = TASKS * (ROUNDS / 4);
+    assert_eq!(*all.table.read(), rounds + TASKS * ROUNDS);
+    assert_eq!((all.made.load(Relaxed), all.taken.load(Relaxed)), (1, rounds));
+    assert_eq!(all.permits.available_permits(), 3);
+    #[cfg(feature = "keyed")]
+    assert_eq!(all.keys.len(), 0);
+}
+
+#[test]
+fn all_on_tokio_with_one_thread() {
+    all_on(current_thread());
+}
+
+#[test]
+fn all_on_tokio_with_several_threads() {
+    all_on(multi_thread());
+}
+
+#[test]
+fn all_on_smol() {
+    all_on(Smol);
+}
+
+#[test]
+fn all_on_a_local_pool() {
+    all_on(LocalPool);
 }
 
 /// A timeout is the caller's timer, which drops the future.
