@@ -8,7 +8,7 @@ use crate::{
     model::{Executor, Policy, Shared, block_on, explore, explore_only, join, spawn},
     task::{Handle, Waiting},
 };
-use core::pin::pin;
+use core::{pin::pin, task::Poll};
 
 /// A handle of the lock, as a future has it.
 pub(super) struct Of<'a>(&'a Core, Want);
@@ -69,18 +69,35 @@ fn model_rw_task_reads() {
     });
 }
 
-/// covers: P1 G3 G5 (X1, X2: a task that writes against a reader that leaves its slot)
+/// A task that writes, against a reader that leaves its slot.
+pub(super) fn slot<H: Handle>(
+    policy: Policy,
+    wait: impl Fn(&'static Shared<Core>, Want) -> Waiting<H> + Copy + Send + Sync + 'static,
+) {
+    explore(3, policy, move || {
+        let shared = Shared::biased();
+        let reading = shared.read();
+        let other = spawn(&shared, move |shared| {
+            block_on(wait(forever(shared), Want::Write));
+            shared.touch_unwrite();
+        });
+        shared.look_unread(reading);
+        other.join().unwrap();
+        shared.check(1);
+    });
+}
+
+/// What is borrowed by a thread is joined before it goes away.
+fn forever(shared: &Shared<Core>) -> &'static Shared<Core> {
+    // SAFETY: models join their threads, whose futures are gone then, before they drop what is shared.
+    unsafe { &*core::ptr::from_ref(shared) }
+}
+
+/// covers: P1 G3 G5 (X1, X2)
 #[test]
 fn model_rw_task_slot() {
     for policy in [Policy::Biases, Policy::BiasesFenced] {
-        explore(3, policy, || {
-            let shared = Shared::biased();
-            let reading = shared.read();
-            let other = spawn(&shared, task_writes);
-            shared.look_unread(reading);
-            other.join().unwrap();
-            shared.check(1);
-        });
+        slot(policy, lock);
     }
 }
 
@@ -115,34 +132,39 @@ fn model_rw_task_upgrades() {
     }
 }
 
-/// covers: P3 (a task is dropped at any time after its first poll, and another waits behind it)
+/// A task is dropped at any time after its first poll, and another waits behind it.
+pub(super) fn dropped<H: Handle<Output = Reading>>(
+    want: Want,
+    behind: Want,
+    wait: impl Fn(&'static Shared<Core>, Want) -> Waiting<H> + Copy + Send + Sync + 'static,
+) {
+    explore_only(2, Policy::Stays, move || {
+        let shared = Shared::<Core>::new();
+        let reading = shared.read();
+        let first = spawn(&shared, move |shared| {
+            let mut future = pin!(wait(forever(shared), want));
+            if let Poll::Ready(reading) = Executor::new().poll(future.as_mut()) {
+                match want {
+                    Want::Write => shared.raw.release(Mode::Exclusive),
+                    _ => shared.raw.unread(reading),
+                }
+            }
+        });
+        let second = spawn(&shared, move |shared| match behind {
+            Want::Write => task_writes(shared),
+            _ => task_reads(shared),
+        });
+        shared.look_unread(reading);
+        join([first, second]);
+        shared.check(u32::from(behind == Want::Write));
+    });
+}
+
+/// covers: P3 (who waits behind a task that is dropped gets its turn)
 #[test]
 fn model_rw_task_dropped() {
-    for (want, behind) in [(Want::Write, Want::Read), (Want::Read, Want::Write)] {
-        explore_only(2, Policy::Stays, move || {
-            let shared = Shared::<Core>::new();
-            let reading = shared.read();
-            let others = [
-                spawn(&shared, move |shared| {
-                    let mut future = pin!(lock(shared, want));
-                    if let core::task::Poll::Ready(reading) = Executor::new().poll(future.as_mut())
-                    {
-                        match want {
-                            Want::Write => shared.raw.release(Mode::Exclusive),
-                            _ => shared.raw.unread(reading),
-                        }
-                    }
-                }),
-                spawn(&shared, move |shared| match behind {
-                    Want::Write => task_writes(shared),
-                    _ => task_reads(shared),
-                }),
-            ];
-            shared.look_unread(reading);
-            join(others);
-            shared.check(u32::from(behind == Want::Write));
-        });
-    }
+    dropped(Want::Write, Want::Read, lock);
+    dropped(Want::Read, Want::Write, lock);
 }
 
 /// A task wants to write and is not polled again; the thread that has polled it then waits itself. The release wakes the task.
