@@ -1,11 +1,6 @@
 //! One mutex for worker threads, which block, and for tasks, which wait: both stand in the same line.
 //!
-//! ```text
-//! cargo run -p parkade --example async_and_sync
-//! ```
-//!
 //! Prints:
-//!
 //! ```text
 //! 3 threads and 4 tasks have counted to 7000
 //! the last timeout has left nothing behind: true

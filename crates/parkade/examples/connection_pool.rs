@@ -1,12 +1,7 @@
 //! A pool of connections for tasks: a semaphore limits how many there are in use, and a keyed mutex sees to it that no tenant has
 //! two sessions at a time, without a lock per tenant that would have to be made and thrown away.
 //!
-//! ```text
-//! cargo run -p parkade --example connection_pool
-//! ```
-//!
 //! Prints:
-//!
 //! ```text
 //! 60 queries of 6 tenants, 3 connections, never more in use at once: true
 //! no tenant had two sessions at once: true

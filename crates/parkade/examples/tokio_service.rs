@@ -1,12 +1,7 @@
 //! A small service on tokio: settings that are fetched once, by whoever needs them first; a table that is mostly read; requests that
 //! are counted by a thread which knows nothing of tasks; and a shutdown that waits for those which are under way.
 //!
-//! ```text
-//! cargo run -p parkade --example tokio_service
-//! ```
-//!
 //! Prints:
-//!
 //! ```text
 //! the settings were fetched 1 time
 //! 40 requests served, 8 routes known
