@@ -177,6 +177,19 @@ fn a_thread_does_not_wait_for_a_task_that_is_not_polled() {
 }
 
 #[test]
+fn a_thread_that_comes_later_does_not_wait_for_tasks_that_are_not_polled() {
+    for policy in POLICIES {
+        let _watchdog = watched_test();
+        let semaphore = Semaphore::with_policy(1, policy);
+        let permit = semaphore.acquire().unwrap();
+        let unpolled = [Waits::queued(&semaphore, 1), Waits::queued(&semaphore, 1)];
+        drop(permit);
+        assert!(unpolled[0].woken() && !unpolled[1].woken());
+        drop(semaphore.acquire().unwrap());
+    }
+}
+
+#[test]
 fn a_task_may_ask_again_while_an_older_future_of_its_own_waits() {
     for policy in POLICIES {
         let semaphore = Semaphore::with_policy(1, policy);

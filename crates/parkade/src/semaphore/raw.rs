@@ -26,6 +26,8 @@
 //! * acquired by itself, designated: K1 or K4 clears `WAKING` and `CLAIM`, and what was given back since it was woken
 //!   has woken nobody: it looks;
 //! * acquired by itself, newcomer: it has only taken; whom the rest does not suffice for is no worse off;
+//! * parks, first come, first served, while there are permits: it stands behind others, who may be tasks that nobody polls. It looks
+//!   once it is queued, and if a task is the first in line it is woken with it, to compete;
 //! * parks again, designated: K4 clears `WAKING` in the step in which it sees too few permits. It is the first, so nobody
 //!   else is to be woken, and the next release sees `PARKED` without `WAKING`;
 //! * times out in the queue: a request for fewer may stand behind it: it looks, once it has left (K6), as it may not under
@@ -325,7 +327,8 @@ impl RawSemaphore {
             parkade_core::park_with(
                 request,
                 validate,
-                || {},
+                // First come, first served: those before us may be tasks that were woken, or are not polled.
+                || self.look_if_needed(self.state()),
                 |departure| self.word.depart(departure.have_more_threads.into(), claim),
             )
         };
