@@ -7,7 +7,8 @@ use std::{
 
 use crate::{
     api, compat, dependents, instructions, models,
-    shell::{Outcome, cargo, configure, print_table, run as run_command, target},
+    programs::{self, Program},
+    shell::{Outcome, cargo, configure, print_table, root, run as run_command, target},
     weaken,
 };
 
@@ -31,9 +32,13 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", about: "rustfmt has nothing to change", run: fmt },
     Step { name: "clippy", about: "no lint speaks up", run: clippy },
     Step { name: "test", about: "all tests, all features", run: test_all },
-    Step { name: "test-default", about: "core and locks, default features", run: test_default },
+    Step { name: "test-default", about: "locks without optional features", run: test_default },
     Step { name: "test-symmetric", about: "core and locks without membarrier", run: symmetric },
-    Step { name: "test-portable", about: "core and locks on the portable parker", run: portable },
+    Step {
+        name: "test-portable",
+        about: "core and what waits, on the portable parker",
+        run: portable,
+    },
     Step { name: "test-release", about: "core and locks as users build them", run: test_release },
     Step { name: "compat", about: "the packages named parking_lot do what theirs do", run: compat },
     Step { name: "api", about: "no name of parking_lot is missing", run: api },
@@ -98,38 +103,87 @@ fn clippy() -> Outcome {
     run_command(clippy.args(["--", "-D", "warnings"]))
 }
 
+/// All tests of the workspace but the examples, which have a step.
+fn tests() -> std::process::Command {
+    cargo(["test", "--no-fail-fast", "--workspace", "--all-features"])
+}
+
 fn test_all() -> Outcome {
-    run_command(&mut cargo(["test", "--no-fail-fast", "--workspace", "--all-features"]))
+    run_command(&mut tests())
 }
 
-/// The crates that have features. Doc tests have nothing to say of a configuration.
-fn test_default() -> Outcome {
-    let args =
-        ["test", "--no-fail-fast", "-p", "parkade-core", "-p", "parkade", "--lib", "--tests"];
-    run_command(&mut cargo(args))
-}
-
-/// The tests of the crates whose behaviour depends on the platform. `--all-features` only where
-/// the main test run has built the same already.
-fn test_locks() -> std::process::Command {
-    let mut test = cargo(["test", "--no-fail-fast", "-p", "parkade-core", "-p", "parkade"]);
-    // Doc tests have nothing to say of a configuration, and take a minute to build.
-    test.args(["--all-features", "--lib", "--tests"]);
-    test
-}
-
+/// The programs of the main test run once more. Cargo builds packages anew when they are named one by one: what others
+/// of the workspace want of a dependency does not count then.
 fn symmetric() -> Outcome {
-    run_command(test_locks().env("PARKADE_FENCE", "symmetric"))
+    let mut programs = programs::build(&mut tests())?;
+    programs.retain(|program| LOCKS.iter().any(|name| program.folder.ends_with(name)));
+    if programs.is_empty() {
+        return Err("the locks have no tests".into());
+    }
+    let run = |program: &Program| run_command(program.command().env("PARKADE_FENCE", "symmetric"));
+    // As under cargo, a failure does not hide what the others have to say.
+    let failed: Vec<_> = programs.iter().filter_map(|program| run(program).err()).collect();
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
 }
 
+/// The crates whose behaviour depends on the platform.
+const LOCKS: [&str; 2] = ["parkade-core", "parkade"];
+
+/// The parker is the core's; of the locks what waits most.
 fn portable() -> Outcome {
-    let mut test = test_locks();
-    configure(&mut test, "--cfg parkade_portable", "portable");
+    let mut core = cargo(["test", "--no-fail-fast", "--all-features", "--lib", "--tests"]);
+    core.args(["-p", "parkade-core"]);
+    let mut locks = cargo(["test", "--no-fail-fast", "--all-features", "--lib"]);
+    locks.args(["-p", "parkade"]);
+    for name in tests_with(|name, _| name.contains("stress") || name.contains("timeouts"))? {
+        locks.args(["--test", &name]);
+    }
+    for mut test in [core, locks] {
+        configure(&mut test, "--cfg parkade_portable", "portable");
+        run_command(&mut test)?;
+    }
+    Ok(())
+}
+
+/// Without features, and with none at all, everything compiles. What guards are without `send_guard`, and what debug builds then
+/// find, is tested by the files that speak of it, and beside the code.
+fn test_default() -> Outcome {
+    for features in [&[][..], &["--no-default-features"][..]] {
+        let mut check = cargo(["check", "--lib", "--tests", "-p", "parkade-core", "-p", "parkade"]);
+        run_command(check.args(features))?;
+    }
+    let mut test = cargo(["test", "--no-fail-fast", "-p", "parkade", "--lib"]);
+    for name in tests_with(|_, source| source.contains("send_guard"))? {
+        test.args(["--test", &name]);
+    }
     run_command(&mut test)
 }
 
+/// The test programs of `parkade` whose name and source are such as `are_meant` says.
+fn tests_with(are_meant: impl Fn(&str, &str) -> bool) -> Outcome<Vec<String>> {
+    let folder = root().join("crates/parkade/tests");
+    let shown = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(shown)? {
+        let path = entry.map_err(shown)?.path();
+        if path.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let source = fs::read_to_string(&path).map_err(shown)?;
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        if are_meant(name, &source) {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    if names.is_empty() { Err("no test is meant".into()) } else { Ok(names) }
+}
+
+/// Doc tests have nothing to say of a configuration, and take a minute to build.
 fn test_release() -> Outcome {
-    run_command(test_locks().arg("--release"))
+    let mut test = cargo(["test", "--no-fail-fast", "--lib", "--tests", "--all-features"]);
+    test.args(LOCKS.iter().flat_map(|name| ["-p", name])).args(["--profile", "optimized"]);
+    run_command(&mut test)
 }
 
 fn compat() -> Outcome {
@@ -146,7 +200,7 @@ fn dependent() -> Outcome {
 
 fn examples() -> Outcome {
     let mut test = cargo(["test", "-p", "parkade", "--all-features", "--test", "examples"]);
-    run_command(test.args(["--", "--nocapture"]))
+    run_command(test.args(["--", "--ignored", "--nocapture"]))
 }
 
 fn docs() -> Outcome {

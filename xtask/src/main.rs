@@ -9,6 +9,7 @@ mod dependents;
 mod instructions;
 mod models;
 mod originals;
+mod programs;
 mod shell;
 mod weaken;
 

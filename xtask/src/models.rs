@@ -8,9 +8,10 @@ use std::{
     time::Instant,
 };
 
-use serde_json::Value;
-
-use crate::shell::{Outcome, cargo, configure, output};
+use crate::{
+    programs,
+    shell::{Outcome, cargo, configure, output},
+};
 
 /// The test that prints the ledger of orderings of its crate.
 pub(crate) const LEDGER: &str = "model_list_orderings";
@@ -34,7 +35,7 @@ pub(crate) struct Args {
 pub(crate) const PREEMPTIONS: u32 = 2;
 
 fn cargo_test() -> Command {
-    let mut cargo = cargo(["test", "--release", "--lib"]);
+    let mut cargo = cargo(["test", "--profile", "models", "--lib"]);
     cargo.args(PACKAGES);
     configure(&mut cargo, "--cfg loom", "loom");
     cargo
@@ -132,13 +133,6 @@ fn passes(model: &Model, args: &Args) -> bool {
 
 /// Builds the model tests and returns the programs.
 pub(crate) fn build() -> Outcome<Vec<PathBuf>> {
-    let mut build = cargo_test();
-    build.args(["--no-run", "--message-format=json-render-diagnostics"]);
-    let messages = output(&mut build)?;
-    let programs: Vec<_> = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .collect();
-    if programs.is_empty() { Err("cargo built no test program".into()) } else { Ok(programs) }
+    let programs = programs::build(&mut cargo_test())?;
+    Ok(programs.into_iter().map(|program| program.path).collect())
 }
