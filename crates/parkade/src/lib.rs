@@ -13,6 +13,10 @@
 //!
 //! [`prelude`] adds to `Mutex` what waits for a condition with no condition variable: `lock_when` and `wait_until`.
 //!
+//! Tasks wait for all of them but `FairMutex` and `ReentrantMutex`, in the queues in which threads wait and with any executor: `lock_async`
+//! and its like, from [`prelude`] for the types of `lock_api`; [`futures`] names what they return, [`prelude::LockAsync`] says what holds
+//! for all.
+//!
 //! ```
 //! use parkade::Mutex;
 //!

@@ -59,6 +59,8 @@ pub use when::face::{LockWhen, WaitUntil};
 ///   [`MutexGuard::unlock_fair`](lock_api::MutexGuard::unlock_fair) and
 ///   [`bump`](lock_api::MutexGuard::bump) reserve the lock for the first in line at once. For strict
 ///   order use [`FairMutex`](crate::FairMutex).
+/// * **Tasks** may wait for it too, in the same queue: [`prelude::LockAsync`](crate::prelude::LockAsync). What a waker panics with comes
+///   out of `unlock`, after all is done.
 /// * **Conditions**: a thread may lock when something is true of the value, or wait for that from inside:
 ///   [`prelude::LockWhen`](crate::prelude::LockWhen), [`prelude::WaitUntil`](crate::prelude::WaitUntil). While any does,
 ///   unlocking calls their conditions.

@@ -15,8 +15,16 @@ use std::{
 };
 
 /// A task: counts how often it was woken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Task(AtomicUsize);
+
+/// Without the lookout: what it does about wakes that nobody uses would hide those that are lost.
+impl Default for Task {
+    fn default() -> Task {
+        parkade::tuning::set_lookout(parkade::tuning::Lookout::Off);
+        Task(AtomicUsize::new(0))
+    }
+}
 
 impl Wake for Task {
     fn wake(self: Arc<Self>) {
@@ -25,9 +33,7 @@ impl Wake for Task {
 }
 
 impl Task {
-    /// Without the lookout: what it does about wakes that nobody uses would hide those that are lost.
     pub(crate) fn new() -> Arc<Task> {
-        parkade::tuning::set_lookout(parkade::tuning::Lookout::Off);
         Arc::default()
     }
 
