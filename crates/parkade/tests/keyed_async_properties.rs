@@ -11,6 +11,7 @@ use std::{
     collections::BTreeMap,
     future::Future,
     hash::BuildHasher,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -206,8 +207,15 @@ impl Slot<'_> {
         self.polled = true;
         self.task.woken.store(false, SeqCst);
         let waker = Waker::from(Arc::clone(&self.task));
-        if let Poll::Ready(guard) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            self.has = Has::Guard(guard);
+        let poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(Poll::Ready(guard)) => self.has = Has::Guard(guard),
+            Ok(Poll::Pending) => {}
+            Err(panic) => {
+                // As executors do.
+                self.leave(Leave::Drop);
+                resume_unwind(panic);
+            }
         }
     }
 

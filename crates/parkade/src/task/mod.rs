@@ -23,7 +23,8 @@
 //! * dropped in the queue: it held no wake. [`Queue::left`], then [`Queue::after_leaving`];
 //! * dropped with a wake that no poll has seen, or unwinding with one (a waker that cannot be cloned): [`Queue::pass_on`];
 //! * takes in passing what it has been woken for, too: the same;
-//! * its announcement cannot be made binding (there is no fence): it polls, and passes on the wake it may have;
+//! * its announcement cannot be made binding (there is no fence): it queues, and is polled again and again for a while
+//!   ([`UNBOUND`]);
 //! * forgotten: it is queued for ever, and woken in its turn, in vain; see 3 to 5;
 //! * forked: a child's future queues anew with its next poll; dropped, it leaves.
 
@@ -38,10 +39,13 @@ use core::{
     task::{Context, Poll},
 };
 use parkade_core::{
-    Cancelled, DEFAULT_UNPARK_TOKEN, Departure, FilterOp, ParkRequest, ParkResult, ParkToken,
-    Place, TaskWaiter, UnparkToken,
+    Cancelled, DEFAULT_UNPARK_TOKEN, Departure, FilterOp, Moment, ParkRequest, ParkResult,
+    ParkToken, Place, TaskWaiter, UnparkToken,
 };
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    time::Duration,
+};
 
 /// The bit of a [`ParkToken`] that says "a task". Pointers to tickets have it to spare; numbers are shifted.
 pub(crate) const TASK: usize = 1;
@@ -124,7 +128,7 @@ pub(crate) enum Standing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
     Yes,
-    /// It has to look for itself.
+    /// It has to look for itself, for a while.
     No,
 }
 
@@ -314,16 +318,11 @@ pub(crate) fn poll_queue<Q: Queue>(
     let mut queued = unsafe { waiter.is_parked() };
     loop {
         let standing = wake.standing();
-        if !queued {
-            if let Some(got) = queue.try_take(want, standing) {
-                wake.token = None;
-                return Poll::Ready((got, Panicked(None)));
-            }
-            if queue.announce() == Bound::No {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
+        if !queued && let Some(got) = queue.try_take(want, standing) {
+            wake.token = None;
+            return Poll::Ready((got, Panicked(None)));
         }
+        let bound = queue.announce();
         let mut request = queue.request(want);
         if standing == Standing::Woken {
             // SAFETY: as above.
@@ -336,6 +335,9 @@ pub(crate) fn poll_queue<Q: Queue>(
         match poll {
             Poll::Pending if queued => {
                 let Some(got) = queue.try_take(want, Standing::Queued) else {
+                    if bound == Bound::No {
+                        look_again_soon(waiter, cx);
+                    }
                     return Poll::Pending;
                 };
                 let left = catch_unwind(AssertUnwindSafe(|| leave(queue, want, waiter)));
@@ -344,6 +346,9 @@ pub(crate) fn poll_queue<Q: Queue>(
             Poll::Pending => {
                 // What keeps it out will see to it.
                 wake.token = None;
+                if bound == Bound::No {
+                    look_again_soon(waiter, cx);
+                }
                 return Poll::Pending;
             }
             Poll::Ready(ParkResult::Unparked(token)) => {
@@ -356,6 +361,21 @@ pub(crate) fn poll_queue<Q: Queue>(
             Poll::Ready(_) => {}
         }
         queued = false;
+    }
+}
+
+/// For how long a task that is queued looks again and again, where no fence has made its announcement binding because the
+/// system has none: a release that was under way has then been seen, or has seen it. guess: ten thousand times what a store takes to be
+/// seen by others.
+const UNBOUND: Duration = Duration::from_millis(1);
+
+/// Has the task polled again, unless it has waited for long.
+#[cold]
+fn look_again_soon(waiter: Pin<&TaskWaiter>, cx: &Context<'_>) {
+    // SAFETY: as in `poll`.
+    let since = unsafe { waiter.since() };
+    if Moment::now().since(since) < UNBOUND {
+        cx.waker().wake_by_ref();
     }
 }
 
