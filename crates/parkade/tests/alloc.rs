@@ -332,12 +332,26 @@ fn counted_during_gates() {
 
 /// Tasks that wait for gates and values, some of which are dropped, some woken.
 fn counted_during_tasks() {
+    // To start that thread allocates, once in a process.
+    parkade::tuning::set_lookout(parkade::tuning::Lookout::Off);
     let latches = [const { Latch::new(8) }; 64];
     let values = [const { OnceLock::new() }; 64];
     let (meeting, group) = (parkade::Barrier::new(8), WaitGroup::new());
     counted_during("no allocation, tasks", |index| {
         let task = &mut Context::from_waker(Waker::noop());
         for (latch, value) in latches.iter().zip(&values) {
+            let (lock, table, permits) = (Mutex::new(0), RwLock::new(0), Semaphore::new(0));
+            let (held, read) = (lock.lock(), table.read());
+            let mut locks = pin!(lock.lock_async());
+            let mut writes = pin!(table.write_async());
+            let mut acquires = pin!(permits.acquire_async());
+            assert!(locks.as_mut().poll(task).is_pending());
+            assert!(writes.as_mut().poll(task).is_pending());
+            assert!(acquires.as_mut().poll(task).is_pending());
+            drop((held, read));
+            permits.add_permits(1).unwrap();
+            assert!(locks.poll(task).is_ready() && writes.poll(task).is_ready());
+            assert!(acquires.poll(task).is_ready());
             let mut waits = pin!(latch.wait_async());
             let mut others = pin!(group.clone().wait_async());
             let mut value_there = pin!(value.wait_async());
