@@ -327,8 +327,7 @@ impl RawSemaphore {
             parkade_core::park_with(
                 request,
                 validate,
-                // First come, first served: those before us may be tasks that were woken, or are not polled.
-                || self.look_if_needed(self.state()),
+                || self.look_behind_tasks(),
                 |departure| self.word.depart(departure.have_more_threads.into(), claim),
             )
         };
@@ -351,6 +350,15 @@ impl RawSemaphore {
     #[cold]
     fn release_slow(&self, permits: usize) {
         if let Some(state) = self.word.give(permits, Excess::Saturate) {
+            self.look_if_needed(state);
+        }
+    }
+
+    /// For a thread that has just queued, first come, first served: those before it may be tasks that were woken, or are not
+    /// polled. (Under barging it has tried, and who is first is no reason to wait. It would wake itself.)
+    fn look_behind_tasks(&self) {
+        let state = self.state();
+        if state.policy() == SemaphorePolicy::Fifo {
             self.look_if_needed(state);
         }
     }
