@@ -9,6 +9,7 @@ use parkade::{
 use proptest::prelude::*;
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -20,13 +21,14 @@ use std::{
 };
 use support::{
     seed, stress_time,
-    tasks::{Task, block_on, poll_a_little, wait_for_queue},
+    tasks::{Task, block_on, poll_a_little, poll_explosively, wait_for_queue},
     watched_test,
 };
 
 assert_impl_all!(Acquire<'static>: Send, Sync);
 assert_impl_all!(AcquireOwned: Send, Sync);
 assert_not_impl_any!(Acquire<'static>: Unpin);
+assert_not_impl_any!(AcquireOwned: Unpin);
 #[cfg(target_pointer_width = "64")]
 const_assert!(size_of::<Acquire<'static>>() <= 128);
 #[cfg(target_pointer_width = "64")]
@@ -203,6 +205,87 @@ fn a_task_may_ask_again_while_an_older_future_of_its_own_waits() {
             other.poll()
         });
         assert!(permit.unwrap().is_ok());
+    }
+}
+
+#[test]
+fn who_wants_little_does_not_overtake_a_task_that_wants_more() {
+    let semaphore = Semaphore::new(0);
+    let mut tasks = [2, 2, 1].map(|want| Waits::queued(&semaphore, want));
+    semaphore.add_permits(3).unwrap();
+    assert_eq!(tasks.each_ref().map(Waits::woken), [true, false, false]);
+    let first = tasks[0].poll().unwrap().unwrap();
+    assert!(tasks[2].poll().is_none(), "it has overtaken");
+    drop(first);
+    assert_eq!(tasks.each_ref().map(Waits::woken), [true, true, true]);
+}
+
+#[test]
+fn a_task_is_not_woken_past_the_thread_before_it() {
+    let _watchdog = watched_test();
+    let semaphore = Semaphore::new(0);
+    let mut first = Waits::queued(&semaphore, 1);
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| semaphore.acquire_many(2).unwrap().forget());
+        wait_for_queue(&semaphore, 2);
+        let mut last = Waits::queued(&semaphore, 1);
+        semaphore.add_permits(2).unwrap();
+        thread.join().unwrap();
+        assert!(!last.woken(), "it was to compete with a thread that came before it");
+        assert!(first.poll().is_none());
+        semaphore.add_permits(2).unwrap();
+        assert!(last.woken());
+        assert!(first.poll().unwrap().is_ok() && last.poll().unwrap().is_ok());
+    });
+}
+
+/// A task that is queued and panics when it is woken.
+fn explosive(semaphore: &Semaphore, permits: usize) -> Pin<Box<Acquire<'_>>> {
+    let mut future = Box::pin(semaphore.acquire_many_async(permits));
+    assert!(poll_explosively(future.as_mut()).is_pending());
+    future
+}
+
+fn panics(run: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(run)).is_err()
+}
+
+#[test]
+fn a_waker_that_panics_does_so_in_the_release_and_costs_no_permits() {
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(2, policy);
+        let permit = semaphore.acquire_many(2).unwrap();
+        let (future, mut next) = (explosive(&semaphore, 1), Waits::queued(&semaphore, 2));
+        assert!(panics(|| drop(permit)));
+        assert_eq!(semaphore.available_permits(), 2);
+        drop(future);
+        let permit = next.poll().expect("it was first").unwrap();
+
+        // A task that is told of the end.
+        let _told = (explosive(&semaphore, 1), Waits::queued(&semaphore, 1));
+        assert!(panics(|| semaphore.close()));
+        assert!(_told.1.woken());
+        drop(permit);
+        assert_eq!(semaphore.available_permits(), 2);
+    }
+}
+
+#[test]
+fn a_thread_whose_acquiring_wakes_a_task_that_panics_has_no_permits() {
+    let _watchdog = watched_test();
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(0, policy);
+        thread::scope(|scope| {
+            // The thread competes, because a task was before it, and wakes the next.
+            let first = Waits::queued(&semaphore, 1);
+            let thread = scope.spawn(|| panics(|| semaphore.acquire().unwrap().forget()));
+            wait_for_queue(&semaphore, 2);
+            let last = explosive(&semaphore, 1);
+            semaphore.add_permits(2).unwrap();
+            assert!(thread.join().unwrap());
+            assert_eq!(semaphore.available_permits(), 2, "it has taken its permit with it");
+            drop((first, last));
+        });
     }
 }
 
