@@ -209,6 +209,20 @@ fn a_task_may_ask_again_while_an_older_future_of_its_own_waits() {
 }
 
 #[test]
+fn a_task_that_queues_behind_others_that_are_not_polled_has_them_woken() {
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.acquire().unwrap();
+    let unpolled = [Waits::queued(&semaphore, 1), Waits::queued(&semaphore, 1)];
+    drop(permit);
+    assert!(unpolled[0].woken() && !unpolled[1].woken());
+    // They may all be parts of one task: that polls again what it awaits.
+    let mut other = Waits::queued(&semaphore, 1);
+    assert!(unpolled[1].woken());
+    assert!(other.poll().is_none() && other.woken());
+    assert!(other.poll().unwrap().is_ok());
+}
+
+#[test]
 fn who_wants_little_does_not_overtake_a_task_that_wants_more() {
     let semaphore = Semaphore::new(0);
     let mut tasks = [2, 2, 1].map(|want| Waits::queued(&semaphore, want));
@@ -355,36 +369,62 @@ struct Place<'a> {
     task: Arc<Task>,
     future: Option<Pin<Box<Acquire<'a>>>>,
     permit: Option<SemaphorePermit<'a>>,
+    /// When the future was made, and whether it has been woken since.
+    turn: usize,
+    was_woken: bool,
 }
 
 impl<'a> Place<'a> {
-    fn poll(&mut self, semaphore: &'a Semaphore, want: usize) {
+    /// Whether it has permits by that.
+    fn poll(&mut self, semaphore: &'a Semaphore, want: usize, turn: usize) -> bool {
         if self.permit.is_some() {
-            return;
+            return false;
         }
-        let future =
-            self.future.get_or_insert_with(|| Box::pin(semaphore.acquire_many_async(want)));
-        let poll = self.task.poll(future.as_mut());
+        if self.future.is_none() {
+            self.future = Some(Box::pin(semaphore.acquire_many_async(want)));
+            (self.turn, self.was_woken) = (turn, false);
+            self.task = Task::new();
+        }
+        self.was_woken |= self.task.was_woken();
+        let poll = self.task.poll(self.future.as_mut().unwrap().as_mut());
         if let Poll::Ready(permit) = poll {
             (self.future, self.permit) = (None, Some(permit.unwrap()));
         }
+        self.permit.is_some()
+    }
+
+    /// Waits, came before `turn`, and was never told to come.
+    fn is_overtaken(&self, turn: usize) -> bool {
+        self.future.is_some() && self.turn < turn && !self.was_woken && self.task.woken() == 0
     }
 }
 
+/// Polls one; first come, first served, it overtakes nobody.
+fn poll_one<'a>(
+    places: &mut [Place<'a>; FUTURES],
+    semaphore: &'a Semaphore,
+    (at, want, turn): (usize, usize, usize),
+) {
+    let overtakes = places[at].poll(semaphore, want, turn)
+        && semaphore.policy() == SemaphorePolicy::Fifo
+        && places.iter().any(|other| other.is_overtaken(places[at].turn));
+    assert!(!overtakes, "future {at} has overtaken another");
+}
+
 fn poll_woken<'a>(places: &mut [Place<'a>; FUTURES], semaphore: &'a Semaphore) {
-    for place in places {
-        if place.future.is_some() && place.task.was_woken() {
-            place.poll(semaphore, 1);
+    for at in 0..FUTURES {
+        if places[at].future.is_some() && places[at].task.woken() > 0 {
+            poll_one(places, semaphore, (at, 1, 0));
         }
     }
 }
 
-/// Permits are conserved, and no wake is lost: when all have been given back and whoever was woken is polled, all have been served.
+/// Permits are conserved, nobody is overtaken, and no wake is lost: when all have been given back and whoever was woken is polled, all have been served.
 fn scripts(semaphore: &Semaphore, steps: &[Step]) {
     let mut places: [Place<'_>; FUTURES] = Default::default();
-    for step in steps {
+    for (turn, step) in steps.iter().enumerate() {
         match *step {
-            Step::Poll(at, want) => places[at].poll(semaphore, want),
+            Step::Poll(at, want) => poll_one(&mut places, semaphore, (at, want, turn)),
             Step::Drop(at) => {
                 if places[at].permit.take().is_none() {
                     places[at].future = None;

@@ -362,9 +362,9 @@ impl RawSemaphore {
         }
     }
 
-    /// For a thread that has just queued, first come, first served: those before it may be tasks that were woken, or are not
+    /// For who has just queued, first come, first served: those before it may be tasks that were woken, or are not
     /// polled. (Under barging it has tried, and who is first is no reason to wait. It would wake itself.)
-    fn look_behind_tasks(&self) {
+    pub(super) fn look_behind_tasks(&self) {
         let state = self.state();
         if state.policy() == SemaphorePolicy::Fifo {
             self.look_if_needed(state);
@@ -424,6 +424,9 @@ impl RawSemaphore {
     fn call_first(&self, role: Role) {
         let mut line = FirstInLine::new();
         let filter = |token| {
+            if line.has_thread() {
+                return FilterOp::Stop;
+            }
             let (state, want) = (self.state(), wanted(token));
             let fits = want <= state.permits();
             let goes = match role {

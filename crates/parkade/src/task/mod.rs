@@ -166,6 +166,9 @@ pub(crate) trait Queue {
     /// Under the bucket lock: makes the word ready for a task that queues, unless what it wants can be had now.
     fn prepare(&self, want: Self::Want, standing: Standing) -> bool;
 
+    /// After a task has queued; under no bucket lock.
+    fn after_queueing(&self) {}
+
     /// A task was taken off the queue: whether it has what it wants with that (it was told so by who keeps nothing
     /// from others with it: "closed", "it is done").
     fn woken(&self, want: Self::Want, token: UnparkToken) -> Option<Self::Got> {
@@ -351,6 +354,7 @@ pub(crate) fn poll_queue<Q: Queue>(
             Poll::Pending => {
                 // What keeps it out will see to it.
                 wake.token = None;
+                queue.after_queueing();
                 if bound == Bound::No {
                     look_again_soon(waiter, cx);
                 }
