@@ -118,6 +118,30 @@ fn a_release_wakes_as_many_tasks_as_it_suffices_for() {
 }
 
 #[test]
+fn a_task_that_has_taken_its_permits_leaves_the_rest_to_the_next() {
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(0, policy);
+        let mut tasks = [1, 1, 1].map(|want| Waits::queued(&semaphore, want));
+        semaphore.add_permits(3).unwrap();
+        let mut permits = Vec::new();
+        for task in &mut tasks {
+            assert!(task.woken(), "{policy:?}: {} are there", semaphore.available_permits());
+            permits.push(task.poll().unwrap().unwrap());
+        }
+    }
+}
+
+/// It wakes the next, whose waker panics.
+#[test]
+fn a_poll_that_panics_has_taken_no_permits() {
+    let semaphore = Semaphore::with_policy(0, SemaphorePolicy::Barging);
+    let (mut first, _next) = (Waits::queued(&semaphore, 1), explosive(&semaphore, 1));
+    semaphore.add_permits(2).unwrap();
+    assert!(panics(|| first.poll().unwrap().unwrap().forget()));
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+#[test]
 fn a_dropped_task_leaves_its_turn_to_the_next() {
     for policy in POLICIES {
         let semaphore = Semaphore::with_policy(0, policy);

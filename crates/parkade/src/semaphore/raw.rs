@@ -39,7 +39,7 @@
 //! * closed while queued: everybody is taken off the queue at once, and nobody queues afterwards (K9);
 //! * closed while designated: the same has ended its designation. It leaves;
 //! * permits are forgotten: nobody is better off;
-//! * panics, as wakers of tasks may that a look wakes: the look is over then. A release has given back before it; a thread that has just
+//! * panics, as wakers of tasks may that a look wakes: the look is over then. A release has given back before it; who has just
 //!   acquired gives back what it would return to nobody; one that gives up looks once more all the same. One that looks as it
 //!   queues aborts, as callbacks of the table do;
 //! * forked: the child's table is empty, and `PARKED`, `WAKING` and `CLAIM` may be leftovers. There, who finds
@@ -288,14 +288,19 @@ impl RawSemaphore {
     fn acquired(&self, mut waiter: Waiter, state: State) -> Ended {
         waiter.wait.acquired();
         if waiter.role == Role::Designated {
-            let panicked = Panicked::in_waking(|| self.look_if_needed(state));
-            if panicked.has_happened() {
-                // Who unwinds returns no permits.
-                self.release_slow(waiter.want.get());
-            }
-            panicked.resume();
+            self.look_having_taken(waiter.want, state);
         }
         Ended::Acquired
+    }
+
+    /// For who was woken and has taken its permits: what is left may be enough for the next.
+    pub(super) fn look_having_taken(&self, want: Permits, state: State) {
+        let panicked = Panicked::in_waking(|| self.look_if_needed(state));
+        if panicked.has_happened() {
+            // Who unwinds returns no permits.
+            self.release_slow(want.get());
+        }
+        panicked.resume();
     }
 
     /// K8.

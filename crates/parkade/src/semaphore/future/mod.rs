@@ -9,7 +9,9 @@
 //!
 //! # Who wakes the next, by exit
 //!
-//! As in `task/mod.rs`; a task that has left the line in any way but with its permits looks after the queue. Closing takes everybody off it.
+//! As in `task/mod.rs`; a task that has left the line in any way but with its permits looks after the queue. With them too under barging,
+//! where nobody but it was woken for all that had come back; first come, first served, the look that woke it has woken all those for whom there was
+//! enough, up to a thread, which looks. Closing takes everybody off the queue.
 
 #[cfg(not(loom))]
 pub(crate) mod face;
@@ -36,7 +38,8 @@ impl Queue for RawSemaphore {
     }
 
     fn try_take(&self, want: Permits, standing: Standing) -> Option<Ended> {
-        let attempt = match (standing, self.state().policy()) {
+        let policy = self.state().policy();
+        let attempt = match (standing, policy) {
             (Standing::Newcomer, _) => self.attempt(want),
             (Standing::Queued, SemaphorePolicy::Fifo) => {
                 self.look_if_needed(self.state());
@@ -44,6 +47,11 @@ impl Queue for RawSemaphore {
             }
             _ => self.word().attempt(want, Role::Task, Otherwise::Leave),
         };
+        if let (Attempt::Taken(state), Standing::Woken, SemaphorePolicy::Barging) =
+            (attempt, standing, policy)
+        {
+            self.look_having_taken(want, state);
+        }
         match attempt {
             Attempt::Taken(_) => Some(Ended::Acquired),
             Attempt::Closed => Some(Ended::Closed),

@@ -2,7 +2,7 @@
 
 use super::super::{
     model::{Barging, Fifo, Shared, join, permits, spawn},
-    raw::{Ended, RawSemaphore, park_token},
+    raw::{Ended, RawSemaphore},
     state::{Permits, SemaphorePolicy},
 };
 use crate::{
@@ -126,44 +126,44 @@ fn model_semaphore_task_never_polled() {
     }
 }
 
-/// covers: K5 K7 (a thread that was woken because a task was before it, and loses against that, passes on as its deadline passes)
-#[test]
-fn model_semaphore_task_thread_behind_gives_up() {
-    for policy in [Fifo, Barging] {
-        explore_only(1, Policy::Stays, move || {
-            let shared = Shared::new(2, policy);
-            shared.acquire(2);
-            let mut task = pin!(acquire(&shared, 1));
-            assert_eq!(Executor::new().poll(task.as_mut()), Poll::Pending);
-            let gives_up = spawn(&shared, |shared| {
-                if shared.raw.acquire_or_give_up_once_woken(permits(2)) == Ended::Acquired {
-                    shared.hold(2);
-                    shared.release(2);
-                }
-            });
-            let last = spawn(&shared, |shared| shared.turn(1));
-            let queued = parkade_core::snapshot_of(shared.raw.key());
-            let loses = queued.len() == 3 && queued[1].token == park_token(permits(2));
-            shared.release(2);
-            let give_back = |polled| {
-                if polled == Poll::Ready(Ended::Acquired) {
-                    shared.hold(1);
-                    shared.release(1);
-                }
-            };
-            let polled = Executor::new().poll(task.as_mut());
-            if loses {
-                // What the task gets it keeps, and the last is to have the rest.
-                join([gives_up, last]);
-                give_back(polled);
-                task.set(acquire(&shared, 1));
-            } else {
-                give_back(polled);
-                task.set(acquire(&shared, 1));
-                join([gives_up, last]);
+/// A thread stands between two tasks, loses against the first, which keeps what it has, and does not park again.
+fn between_tasks(
+    policy: SemaphorePolicy,
+    acquire_or_give_up: impl Fn(&Shared) -> Ended + Copy + Send + Sync + 'static,
+) {
+    explore(2, Policy::Stays, move || {
+        let shared = Shared::new(2, policy);
+        shared.acquire(2);
+        let [mut first, mut last] = [1, 1].map(|want| Box::pin(acquire(&shared, want)));
+        let (executor, nobody) = (Executor::new(), Executor::new());
+        assert_eq!(nobody.poll(first.as_mut()), Poll::Pending);
+        let between = spawn(&shared, move |shared| {
+            if acquire_or_give_up(shared) == Ended::Acquired {
+                shared.hold(2);
+                shared.release(2);
             }
-            shared.check();
         });
+        assert_eq!(executor.poll(last.as_mut()), Poll::Pending);
+        shared.release(2);
+        let has_won = nobody.poll(first.as_mut()) == Poll::Ready(Ended::Acquired);
+        // One that has lost would be before the last again, and is not polled.
+        drop(first);
+        shared.hold(has_won.into());
+        // Others have it polled: if it looked for itself that would hide that nobody does.
+        executor.wait();
+        assert_eq!(executor.run(last.as_mut()), Ended::Acquired);
+        shared.hold(1);
+        shared.release(1 + usize::from(has_won));
+        join([between]);
+        shared.check();
+    });
+}
+
+/// covers: K5 K7 (a thread that competes because a task was before it, and whose deadline passes, passes on)
+#[test]
+fn model_semaphore_task_thread_between_gives_up() {
+    for policy in [Fifo, Barging] {
+        between_tasks(policy, |shared| shared.raw.acquire_or_give_up_once_woken(permits(2)));
     }
 }
 
