@@ -131,6 +131,19 @@ fn a_task_that_has_taken_its_permits_leaves_the_rest_to_the_next() {
     }
 }
 
+#[test]
+fn a_task_that_was_overtaken_leaves_what_is_too_little_for_it_to_the_next() {
+    let semaphore = Semaphore::with_policy(0, SemaphorePolicy::Barging);
+    let (mut large, mut small) = (Waits::queued(&semaphore, 2), Waits::queued(&semaphore, 1));
+    semaphore.add_permits(2).unwrap();
+    let newcomer = semaphore.try_acquire().unwrap();
+    assert!(large.woken() && !small.woken());
+    assert!(large.poll().is_none());
+    assert!(small.woken());
+    drop((small.poll().unwrap().unwrap(), newcomer));
+    assert!(large.poll().unwrap().is_ok());
+}
+
 /// It wakes the next, whose waker panics.
 #[test]
 fn a_poll_that_panics_has_taken_no_permits() {

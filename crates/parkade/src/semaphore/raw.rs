@@ -437,8 +437,9 @@ impl RawSemaphore {
             let goes = match role {
                 // What is set of WAKING and CLAIM is the leaver's own.
                 Role::Designated => fits,
-                // A task never claims, so it need not know how long it is overtaken.
-                _ => may_wake(state) && (fits || (!state.claim() && !is_task(token))),
+                // A task never claims, so it need not know how long it is overtaken; and would be kept back by a claim.
+                _ if is_task(token) => may_wake(state) && fits && !state.claim(),
+                _ => may_wake(state) && (fits || !state.claim()),
             };
             match (goes, is_task(token)) {
                 (true, _) => line.pick(token),

@@ -1,6 +1,7 @@
 //! Evidence for: the sequential contract of the word: every legal word through every transition.
 
 use super::{
+    Semaphore,
     raw::{Ended, Overflow, RawSemaphore, Tried},
     state::*,
 };
@@ -8,6 +9,13 @@ use crate::{
     parked::Parked,
     transition::{Transition, assert_modelled},
 };
+use core::{
+    future::Future,
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    task::{Context, Waker},
+};
+use std::{sync::Arc, task::Wake};
 
 const PARKED: usize = 1;
 const CLOSED: usize = 2;
@@ -331,4 +339,37 @@ fn permits_that_would_be_too_many_are_refused_or_lost() {
     assert_eq!(raw.word().state().permits(), MAX_PERMITS);
     assert_eq!(raw.forget(usize::MAX), MAX_PERMITS);
     assert_eq!(raw.add(MAX_PERMITS), Ok(()));
+}
+
+/// It would be kept back, queue again, and be woken by its own look, again and again.
+#[test]
+fn a_task_is_not_woken_while_a_thread_claims() {
+    let semaphore = Semaphore::with_policy(0, SemaphorePolicy::Barging);
+    let word = semaphore.raw.word();
+    let mut future = pin!(semaphore.acquire_async());
+    let woken = Arc::new(Woken(AtomicUsize::new(0)));
+    let waker = Waker::from(woken.clone());
+    let cx = &mut Context::from_waker(&waker);
+    assert!(future.as_mut().poll(cx).is_pending());
+    // A thread that wants more was woken, claims, and parks again.
+    word.settle(Parked::Some, Waking::Set);
+    word.claim();
+    let attempt = word.attempt(Permits::new(3).unwrap(), Role::Designated, Otherwise::Queue);
+    assert!(matches!(attempt, Attempt::Short(_)));
+    semaphore.add_permits(1).unwrap();
+    assert!(future.as_mut().poll(cx).is_pending());
+    assert_eq!(woken.0.load(Relaxed), 0);
+    // It leaves.
+    word.depart(Parked::Some, Claim::Ours);
+    semaphore.raw.look_if_needed(word.state());
+    assert_eq!(woken.0.load(Relaxed), 1);
+    assert!(future.as_mut().poll(cx).is_ready());
+}
+
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Relaxed);
+    }
 }

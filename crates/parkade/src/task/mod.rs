@@ -167,7 +167,9 @@ pub(crate) trait Queue {
     fn prepare(&self, want: Self::Want, standing: Standing) -> bool;
 
     /// After a task has queued; under no bucket lock.
-    fn after_queueing(&self) {}
+    fn after_queueing(&self, standing: Standing) {
+        let _ = standing;
+    }
 
     /// A task was taken off the queue: whether it has what it wants with that (it was told so by who keeps nothing
     /// from others with it: "closed", "it is done").
@@ -354,7 +356,7 @@ pub(crate) fn poll_queue<Q: Queue>(
             Poll::Pending => {
                 // What keeps it out will see to it.
                 wake.token = None;
-                queue.after_queueing();
+                queue.after_queueing(standing);
                 if bound == Bound::No {
                     look_again_soon(waiter, cx);
                 }

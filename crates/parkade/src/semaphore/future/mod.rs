@@ -72,9 +72,12 @@ impl Queue for RawSemaphore {
         self.word().try_queue(want, role)
     }
 
-    /// As a thread does.
-    fn after_queueing(&self) {
-        self.look_behind_tasks();
+    /// As a thread does; under barging one that was woken, and is passed over now, leaves what there is to the next.
+    fn after_queueing(&self, standing: Standing) {
+        match standing {
+            Standing::Woken => self.look_if_needed(self.state()),
+            Standing::Newcomer | Standing::Queued => self.look_behind_tasks(),
+        }
     }
 
     fn woken(&self, _: Permits, token: UnparkToken) -> Option<Ended> {
