@@ -15,7 +15,8 @@
 //! * barging: it wakes the first in line, which competes as the designated thread; if it loses it parks again, at the
 //!   front. While one is up (`WAKING`), looks do nothing. The first is woken though its request does not fit,
 //!   because it is the one that knows how long it has been overtaken: after the fair interval it sets `CLAIM` (K8), and
-//!   newcomers queue. From then on permits accumulate for it, and it is woken only when they suffice.
+//!   newcomers queue. From then on permits accumulate for it, and it is woken only when they suffice. Tasks
+//!   are woken only if permits suffice for them and nobody claims, and passed over otherwise.
 //!
 //! # Who wakes the next, by exit
 //!
