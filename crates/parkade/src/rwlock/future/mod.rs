@@ -230,7 +230,8 @@ impl Core {
 
     /// Step (3), and what comes before it; the caller holds the bucket lock and has set `PARKED`.
     fn task_may_sleep_for_slots(&self) -> bool {
-        if self.bias.load().is_active() {
+        let period = self.bias.load();
+        if period.is_active() || period.is_fenced() {
             return false;
         }
         X2.fence();
