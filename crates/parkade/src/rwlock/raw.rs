@@ -46,7 +46,7 @@ use super::{
 };
 use crate::{
     parked::Parked,
-    task::{FirstInLine, TASK, is_task},
+    task::{Again, FirstInLine, TASK, is_task},
 };
 use core::{cell::Cell, fmt};
 use parkade_core::{
@@ -67,7 +67,7 @@ const FOLLOWER_OUT_OF_TURN: UnparkToken = UnparkToken(3);
 pub(super) const TOO_MANY_READERS: &str = "too many readers of one lock";
 
 /// Whether this process is a forked child, where `WAKING` and claims may be leftovers.
-fn forked() -> bool {
+pub(super) fn forked() -> bool {
     parkade_core::fork_generation() != 0
 }
 
@@ -364,17 +364,20 @@ impl Core {
             let somebody_is_up = self.word.load().waking() && !forked();
             if somebody_is_up { FilterOp::Stop } else { line.pick(token) }
         };
-        let mut released = None;
+        let released = Cell::<Option<Snapshot>>::new(None);
+        // Also if a waker panics: somebody may have become `PENDING` meanwhile, and sleeps.
+        let _see_to_others = Again(|| {
+            if let Some(word) = released.get() {
+                self.released(word);
+            }
+        });
         let callback = |result: UnparkResult| {
             let more = Parked::from(result.have_more_threads);
-            released = Some(self.word.release_and_reserve(mode, more, waking(&result)));
+            released.set(Some(self.word.release_and_reserve(mode, more, waking(&result))));
             DESIGNATED
         };
         // SAFETY: the key is our own address; the callbacks only touch the word.
         unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
-        if let Some(word) = released {
-            self.released(word);
-        }
     }
 
     /// Makes the first in line who may enter designated, unless somebody is.

@@ -28,7 +28,8 @@
 //!
 //! As in `task/mod.rs`; and
 //!
-//! * a reader that was woken, and is in: at once its followers, as a thread that leads;
+//! * a reader that was woken, and is in: at once its followers, as a thread that leads. It is counted, not in a slot, so its
+//!   release sees who else is queued (a writer may have left the bias on);
 //! * a writer that leaves the queue, with its claim: readers that have come since are let in;
 //! * panics for too many readers: it passes its wake on. Because a waker did, of one that it lets in: it is in no more.
 
@@ -97,7 +98,7 @@ impl Queue for Core {
     }
 
     fn try_take(&self, want: Want, standing: Standing) -> Option<Reading> {
-        let reading = self.try_as_task(want)?;
+        let reading = self.try_as_task(want, standing)?;
         if standing != Standing::Newcomer && want.mode() != Mode::Exclusive {
             let told = Told { lock: self, mode: want.mode(), reading: Some(reading) };
             self.lead();
@@ -179,10 +180,13 @@ impl Core {
     }
 
     /// One try, which leaves nothing behind if it is in vain.
-    fn try_as_task(&self, want: Want) -> Option<Reading> {
+    fn try_as_task(&self, want: Want, standing: Standing) -> Option<Reading> {
         let entered = match want {
             Want::Read => {
-                if let Some(slot) = self.try_read_in_slot() {
+                // Who was woken is counted: who leaves a slot may look at nothing, and others are queued behind it.
+                if standing != Standing::Woken
+                    && let Some(slot) = self.try_read_in_slot()
+                {
                     return Some(Reading::in_slot(slot));
                 }
                 self.try_word_as_task(Mode::Shared) == Attempt::Acquired
@@ -230,7 +234,8 @@ impl Core {
 
     /// Step (3), and what comes before it; the caller holds the bucket lock and has set `PARKED`.
     fn task_may_sleep_for_slots(&self) -> bool {
-        if self.bias.load().is_active() {
+        let period = self.bias.load();
+        if period.is_active() || period.is_fenced() {
             return false;
         }
         X2.fence();
