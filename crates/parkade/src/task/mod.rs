@@ -397,6 +397,17 @@ pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>
 pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
 
 impl Panicked {
+    pub(crate) const NO: Panicked = Panicked(None);
+
+    /// Calls what may wake tasks.
+    pub(crate) fn catch(wake: impl FnOnce()) -> Panicked {
+        Panicked(catch_unwind(AssertUnwindSafe(wake)).err())
+    }
+
+    pub(crate) fn has(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Goes on with it, once all is done that is to be done.
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {
