@@ -661,7 +661,7 @@ fn script(lock: &RwLock<u32>, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 512 } else { 4096 }))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn scripts_lose_no_wake(steps in proptest::collection::vec(step(), 1..80)) {
