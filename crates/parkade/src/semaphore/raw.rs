@@ -39,7 +39,9 @@
 //! * closed while queued: everybody is taken off the queue at once, and nobody queues afterwards (K9);
 //! * closed while designated: the same has ended its designation. It leaves;
 //! * permits are forgotten: nobody is better off;
-//! * panics: no user code runs here; callbacks of the table abort;
+//! * panics, as wakers of tasks may that a look wakes: the look is over then. A release has given back before it; a thread that has just
+//!   acquired gives back what it would return to nobody; one that gives up looks once more all the same. One that looks as it
+//!   queues aborts, as callbacks of the table do;
 //! * forked: the child's table is empty, and `PARKED`, `WAKING` and `CLAIM` may be leftovers. There, who finds
 //!   a line first asks the table ([`RawSemaphore::repair`]), and so does a look: an empty queue clears all three. (A thread that is
 //!   designated at that moment loses its claim, and claims anew.) `WAKING` is not trusted ([`needs_look`]), at the price of an extra wake now and then.
@@ -53,7 +55,7 @@
 use super::state::{
     Attempt, Claim, Excess, Otherwise, Permits, Polling, Role, SemaphorePolicy, State, Waking, Word,
 };
-use crate::task::{FirstInLine, is_task};
+use crate::task::{FirstInLine, Panicked, is_task};
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place,
     UnparkResult, UnparkToken, policy::Wait,
@@ -286,7 +288,12 @@ impl RawSemaphore {
     fn acquired(&self, mut waiter: Waiter, state: State) -> Ended {
         waiter.wait.acquired();
         if waiter.role == Role::Designated {
-            self.look_if_needed(state);
+            let panicked = Panicked::in_waking(|| self.look_if_needed(state));
+            if panicked.has_happened() {
+                // Who unwinds returns no permits.
+                self.release_slow(waiter.want.get());
+            }
+            panicked.resume();
         }
         Ended::Acquired
     }
@@ -302,9 +309,10 @@ impl RawSemaphore {
     /// A thread that is awake gives up.
     fn give_up(&self, waiter: &Waiter) -> Ended {
         if waiter.role == Role::Designated {
-            self.look_as(Role::Designated);
+            let panicked = Panicked::in_waking(|| self.look_as(Role::Designated));
             // What came back between the verdict on the first in line and the end of the designation has found it set.
             self.look_if_needed(self.state());
+            panicked.resume();
         }
         Ended::TimedOut
     }
@@ -354,9 +362,9 @@ impl RawSemaphore {
         }
     }
 
-    /// For a thread that has just queued, first come, first served: those before it may be tasks that were woken, or are not
+    /// For who has just queued, first come, first served: those before it may be tasks that were woken, or are not
     /// polled. (Under barging it has tried, and who is first is no reason to wait. It would wake itself.)
-    fn look_behind_tasks(&self) {
+    pub(super) fn look_behind_tasks(&self) {
         let state = self.state();
         if state.policy() == SemaphorePolicy::Fifo {
             self.look_if_needed(state);
@@ -416,6 +424,9 @@ impl RawSemaphore {
     fn call_first(&self, role: Role) {
         let mut line = FirstInLine::new();
         let filter = |token| {
+            if line.has_thread() {
+                return FilterOp::Stop;
+            }
             let (state, want) = (self.state(), wanted(token));
             let fits = want <= state.permits();
             let goes = match role {
@@ -456,6 +467,8 @@ impl RawSemaphore {
         let filter = |token| {
             let (permits, want) = (self.state().permits(), wanted(token));
             match is_task(token) {
+                // The thread is before them, and looks once it has what it wants.
+                _ if line.has_thread() => FilterOp::Stop,
                 true if want <= permits.saturating_sub(called) => {
                     called += want;
                     let _ = line.pick(token);
@@ -463,7 +476,11 @@ impl RawSemaphore {
                 }
                 // It may be that those before it do not come.
                 false if want <= permits => line.pick(token),
-                true if called > 0 => line.pick(token),
+                true if called > 0 => {
+                    // No task behind it is called, however little it wants.
+                    called = usize::MAX;
+                    line.pick(token)
+                }
                 _ => FilterOp::Stop,
             }
         };

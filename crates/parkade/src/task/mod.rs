@@ -80,6 +80,11 @@ impl FirstInLine {
         FirstInLine { picked: Line::Nobody, reach: REACH }
     }
 
+    /// Whether there is a thread among the picked: then nobody else is.
+    pub(crate) fn has_thread(&self) -> bool {
+        matches!(self.picked, Line::Thread)
+    }
+
     /// What becomes of the next.
     pub(crate) fn pick(&mut self, token: ParkToken) -> FilterOp {
         let (op, picked) = match (self.picked, is_task(token)) {
@@ -160,6 +165,9 @@ pub(crate) trait Queue {
 
     /// Under the bucket lock: makes the word ready for a task that queues, unless what it wants can be had now.
     fn prepare(&self, want: Self::Want, standing: Standing) -> bool;
+
+    /// After a task has queued; under no bucket lock.
+    fn after_queueing(&self) {}
 
     /// A task was taken off the queue: whether it has what it wants with that (it was told so by who keeps nothing
     /// from others with it: "closed", "it is done").
@@ -340,12 +348,13 @@ pub(crate) fn poll_queue<Q: Queue>(
                     }
                     return Poll::Pending;
                 };
-                let left = catch_unwind(AssertUnwindSafe(|| leave(queue, want, waiter)));
-                return Poll::Ready((got, Panicked(left.err())));
+                let left = Panicked::in_waking(|| leave(queue, want, waiter));
+                return Poll::Ready((got, left));
             }
             Poll::Pending => {
                 // What keeps it out will see to it.
                 wake.token = None;
+                queue.after_queueing();
                 if bound == Bound::No {
                     look_again_soon(waiter, cx);
                 }
@@ -397,6 +406,15 @@ pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>
 pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
 
 impl Panicked {
+    /// Wakes somebody, perhaps, with something left to do.
+    pub(crate) fn in_waking(wake: impl FnOnce()) -> Panicked {
+        Panicked(catch_unwind(AssertUnwindSafe(wake)).err())
+    }
+
+    pub(crate) fn has_happened(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Goes on with it, once all is done that is to be done.
     pub(crate) fn resume(self) {
         if let Some(payload) = self.0 {

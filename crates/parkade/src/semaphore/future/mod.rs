@@ -3,8 +3,8 @@
 //! # Theory
 //!
 //! A task takes permits only as it is polled. One that was woken may take them though others are queued, if the policy is first come, first
-//! served (it was before them); under barging it is like any newcomer, and respects a claim. One that is polled while it is
-//! queued looks after the queue, if there are permits: whoever was woken before it has perhaps not been polled. If it is the first in
+//! served (it was before them); under barging it is like any newcomer, and respects a claim. First come, first served, one that has queued, or is
+//! polled while it is queued, looks after the queue, if there are permits: whoever was woken before it has perhaps not been polled. If it is the first in
 //! line itself it is woken by that. (Under barging it takes what it wants.)
 //!
 //! # Who wakes the next, by exit
@@ -62,6 +62,11 @@ impl Queue for RawSemaphore {
             Standing::Newcomer | Standing::Queued => Role::Newcomer,
         };
         self.word().try_queue(want, role)
+    }
+
+    /// As a thread does.
+    fn after_queueing(&self) {
+        self.look_behind_tasks();
     }
 
     fn woken(&self, _: Permits, token: UnparkToken) -> Option<Ended> {
