@@ -288,8 +288,8 @@ impl RawSemaphore {
     fn acquired(&self, mut waiter: Waiter, state: State) -> Ended {
         waiter.wait.acquired();
         if waiter.role == Role::Designated {
-            let panicked = Panicked::in_waking(|| self.look_if_needed(state, Call::with_all()));
-            if panicked.has_happened() {
+            let panicked = Panicked::catch(|| self.look_if_needed(state, Call::with_all()));
+            if panicked.has() {
                 // Who unwinds returns no permits.
                 self.release_slow(waiter.want.get());
             }
@@ -309,7 +309,7 @@ impl RawSemaphore {
     /// A thread that is awake gives up.
     fn give_up(&self, waiter: &Waiter) -> Ended {
         if waiter.role == Role::Designated {
-            let panicked = Panicked::in_waking(|| self.look_as(Role::Designated, Call::with_all()));
+            let panicked = Panicked::catch(|| self.look_as(Role::Designated, Call::with_all()));
             // What came back between the verdict on the first in line and the end of the designation has found it set.
             self.look_if_needed(self.state(), Call::with_all());
             panicked.resume();

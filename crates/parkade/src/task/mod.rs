@@ -345,7 +345,7 @@ pub(crate) fn poll_queue<Q: Queue>(
                     }
                     return Poll::Pending;
                 };
-                let left = Panicked::in_waking(|| leave(queue, want, waiter));
+                let left = Panicked::catch(|| leave(queue, want, waiter));
                 return Poll::Ready((got, left));
             }
             Poll::Pending => {
@@ -403,12 +403,14 @@ pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>
 pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
 
 impl Panicked {
-    /// Wakes somebody, perhaps, with something left to do.
-    pub(crate) fn in_waking(wake: impl FnOnce()) -> Panicked {
+    pub(crate) const NO: Panicked = Panicked(None);
+
+    /// Calls what may wake tasks.
+    pub(crate) fn catch(wake: impl FnOnce()) -> Panicked {
         Panicked(catch_unwind(AssertUnwindSafe(wake)).err())
     }
 
-    pub(crate) fn has_happened(&self) -> bool {
+    pub(crate) fn has(&self) -> bool {
         self.0.is_some()
     }
 

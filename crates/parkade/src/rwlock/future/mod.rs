@@ -16,7 +16,7 @@
 //! lock biased has become `PENDING`, has interrupted the bias, with the heavy fence that goes with it, and has looked at the slots; if
 //! the period is a fenced one it has made it free (G5). It then is `PENDING` no more. (2) Under the bucket lock it sets `PARKED`.
 //! If that step (W7) sees readers counted, or anybody else who keeps it out, it may sleep: whoever it is looks at the word on leaving. Else the bias
-//! is as the last of them left it: if it is on again, back to (1). (3) A full fence (X2), and it looks at the slots: if one holds the
+//! is as the last of them left it: if it is on again, or off and still fenced, back to (1). (3) A full fence (X2), and it looks at the slots: if one holds the
 //! lock it may sleep. Its reader frees it, finds the bias off (1), executes a full fence (X1), and finds `PARKED`: the protocol of
 //! `DRAIN_PARKED`. Nobody switches the bias on meanwhile but a writer that leaves, which then looks at the word:
 //! counted readers do not where anybody is queued, or they were seen in (2).
@@ -235,6 +235,7 @@ impl Core {
     /// Step (3), and what comes before it; the caller holds the bucket lock and has set `PARKED`.
     fn task_may_sleep_for_slots(&self) -> bool {
         let period = self.bias.load();
+        // Who has interrupted a fenced one may have given up since, and left readers to leave with light fences.
         if period.is_active() || period.is_fenced() {
             return false;
         }
