@@ -9,6 +9,7 @@ use parkade::{
 use proptest::prelude::*;
 use static_assertions::{assert_impl_all, assert_not_impl_any, const_assert};
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
         Arc,
@@ -20,13 +21,14 @@ use std::{
 };
 use support::{
     seed, stress_time,
-    tasks::{Task, block_on, poll_a_little, wait_for_queue},
+    tasks::{Task, block_on, poll_a_little, poll_explosively, wait_for_queue},
     watched_test,
 };
 
 assert_impl_all!(Acquire<'static>: Send, Sync);
 assert_impl_all!(AcquireOwned: Send, Sync);
 assert_not_impl_any!(Acquire<'static>: Unpin);
+assert_not_impl_any!(AcquireOwned: Unpin);
 #[cfg(target_pointer_width = "64")]
 const_assert!(size_of::<Acquire<'static>>() <= 128);
 #[cfg(target_pointer_width = "64")]
@@ -207,6 +209,101 @@ fn a_task_may_ask_again_while_an_older_future_of_its_own_waits() {
 }
 
 #[test]
+fn a_task_that_queues_behind_others_that_are_not_polled_has_them_woken() {
+    let semaphore = Semaphore::new(1);
+    let permit = semaphore.acquire().unwrap();
+    let unpolled = [Waits::queued(&semaphore, 1), Waits::queued(&semaphore, 1)];
+    drop(permit);
+    assert!(unpolled[0].woken() && !unpolled[1].woken());
+    // They may all be parts of one task: that polls again what it awaits.
+    let mut other = Waits::queued(&semaphore, 1);
+    assert!(unpolled[1].woken());
+    assert!(other.poll().is_none() && other.woken());
+    assert!(other.poll().unwrap().is_ok());
+}
+
+#[test]
+fn who_wants_little_does_not_overtake_a_task_that_wants_more() {
+    let semaphore = Semaphore::new(0);
+    let mut tasks = [2, 2, 1].map(|want| Waits::queued(&semaphore, want));
+    semaphore.add_permits(3).unwrap();
+    assert_eq!(tasks.each_ref().map(Waits::woken), [true, false, false]);
+    let first = tasks[0].poll().unwrap().unwrap();
+    assert!(tasks[2].poll().is_none(), "it has overtaken");
+    drop(first);
+    assert_eq!(tasks.each_ref().map(Waits::woken), [true, true, true]);
+}
+
+#[test]
+fn a_task_is_not_woken_past_the_thread_before_it() {
+    let _watchdog = watched_test();
+    let semaphore = Semaphore::new(0);
+    let mut first = Waits::queued(&semaphore, 1);
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| semaphore.acquire_many(2).unwrap().forget());
+        wait_for_queue(&semaphore, 2);
+        let mut last = Waits::queued(&semaphore, 1);
+        semaphore.add_permits(2).unwrap();
+        thread.join().unwrap();
+        assert!(!last.woken(), "it was to compete with a thread that came before it");
+        assert!(first.poll().is_none());
+        semaphore.add_permits(2).unwrap();
+        assert!(last.woken());
+        assert!(first.poll().unwrap().is_ok() && last.poll().unwrap().is_ok());
+    });
+}
+
+/// A task that is queued and panics when it is woken.
+fn explosive(semaphore: &Semaphore, permits: usize) -> Pin<Box<Acquire<'_>>> {
+    let mut future = Box::pin(semaphore.acquire_many_async(permits));
+    assert!(poll_explosively(future.as_mut()).is_pending());
+    future
+}
+
+fn panics(run: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(run)).is_err()
+}
+
+#[test]
+fn a_waker_that_panics_does_so_in_the_release_and_costs_no_permits() {
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(2, policy);
+        let permit = semaphore.acquire_many(2).unwrap();
+        let (future, mut next) = (explosive(&semaphore, 1), Waits::queued(&semaphore, 2));
+        assert!(panics(|| drop(permit)));
+        assert_eq!(semaphore.available_permits(), 2);
+        drop(future);
+        let permit = next.poll().expect("it was first").unwrap();
+
+        // A task that is told of the end.
+        let _told = (explosive(&semaphore, 1), Waits::queued(&semaphore, 1));
+        assert!(panics(|| semaphore.close()));
+        assert!(_told.1.woken());
+        drop(permit);
+        assert_eq!(semaphore.available_permits(), 2);
+    }
+}
+
+#[test]
+fn a_thread_whose_acquiring_wakes_a_task_that_panics_has_no_permits() {
+    let _watchdog = watched_test();
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(0, policy);
+        thread::scope(|scope| {
+            // The thread competes, because a task was before it, and wakes the next.
+            let first = Waits::queued(&semaphore, 1);
+            let thread = scope.spawn(|| panics(|| semaphore.acquire().unwrap().forget()));
+            wait_for_queue(&semaphore, 2);
+            let last = explosive(&semaphore, 1);
+            semaphore.add_permits(2).unwrap();
+            assert!(thread.join().unwrap());
+            assert_eq!(semaphore.available_permits(), 2, "it has taken its permit with it");
+            drop((first, last));
+        });
+    }
+}
+
+#[test]
 fn threads_and_tasks_share_permits() {
     let _watchdog = watched_test();
     let seed = seed();
@@ -272,36 +369,62 @@ struct Place<'a> {
     task: Arc<Task>,
     future: Option<Pin<Box<Acquire<'a>>>>,
     permit: Option<SemaphorePermit<'a>>,
+    /// When the future was made, and whether it has been woken since.
+    turn: usize,
+    was_woken: bool,
 }
 
 impl<'a> Place<'a> {
-    fn poll(&mut self, semaphore: &'a Semaphore, want: usize) {
+    /// Whether it has permits by that.
+    fn poll(&mut self, semaphore: &'a Semaphore, want: usize, turn: usize) -> bool {
         if self.permit.is_some() {
-            return;
+            return false;
         }
-        let future =
-            self.future.get_or_insert_with(|| Box::pin(semaphore.acquire_many_async(want)));
-        let poll = self.task.poll(future.as_mut());
+        if self.future.is_none() {
+            self.future = Some(Box::pin(semaphore.acquire_many_async(want)));
+            (self.turn, self.was_woken) = (turn, false);
+            self.task = Task::new();
+        }
+        self.was_woken |= self.task.was_woken();
+        let poll = self.task.poll(self.future.as_mut().unwrap().as_mut());
         if let Poll::Ready(permit) = poll {
             (self.future, self.permit) = (None, Some(permit.unwrap()));
         }
+        self.permit.is_some()
+    }
+
+    /// Waits, came before `turn`, and was never told to come.
+    fn is_overtaken(&self, turn: usize) -> bool {
+        self.future.is_some() && self.turn < turn && !self.was_woken && self.task.woken() == 0
     }
 }
 
+/// Polls one; first come, first served, it overtakes nobody.
+fn poll_one<'a>(
+    places: &mut [Place<'a>; FUTURES],
+    semaphore: &'a Semaphore,
+    (at, want, turn): (usize, usize, usize),
+) {
+    let overtakes = places[at].poll(semaphore, want, turn)
+        && semaphore.policy() == SemaphorePolicy::Fifo
+        && places.iter().any(|other| other.is_overtaken(places[at].turn));
+    assert!(!overtakes, "future {at} has overtaken another");
+}
+
 fn poll_woken<'a>(places: &mut [Place<'a>; FUTURES], semaphore: &'a Semaphore) {
-    for place in places {
-        if place.future.is_some() && place.task.was_woken() {
-            place.poll(semaphore, 1);
+    for at in 0..FUTURES {
+        if places[at].future.is_some() && places[at].task.woken() > 0 {
+            poll_one(places, semaphore, (at, 1, 0));
         }
     }
 }
 
-/// Permits are conserved, and no wake is lost: when all have been given back and whoever was woken is polled, all have been served.
+/// Permits are conserved, nobody is overtaken, and no wake is lost: when all have been given back and whoever was woken is polled, all have been served.
 fn scripts(semaphore: &Semaphore, steps: &[Step]) {
     let mut places: [Place<'_>; FUTURES] = Default::default();
-    for step in steps {
+    for (turn, step) in steps.iter().enumerate() {
         match *step {
-            Step::Poll(at, want) => places[at].poll(semaphore, want),
+            Step::Poll(at, want) => poll_one(&mut places, semaphore, (at, want, turn)),
             Step::Drop(at) => {
                 if places[at].permit.take().is_none() {
                     places[at].future = None;

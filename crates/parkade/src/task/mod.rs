@@ -57,7 +57,7 @@ pub(crate) fn is_task(token: ParkToken) -> bool {
 
 /// How far behind a task a release looks for a thread. A queue of tasks alone pays for it at each release.
 /// guess: eight lines of cache.
-const REACH: u32 = 8;
+pub(crate) const REACH: u32 = 8;
 
 /// Picks the first in line, and if that is a task the first thread behind it as well.
 ///
@@ -160,6 +160,11 @@ pub(crate) trait Queue {
 
     /// Under the bucket lock: makes the word ready for a task that queues, unless what it wants can be had now.
     fn prepare(&self, want: Self::Want, standing: Standing) -> bool;
+
+    /// After a task has queued; under no bucket lock.
+    fn after_queueing(&self, want: Self::Want, standing: Standing) {
+        let _ = (want, standing);
+    }
 
     /// A task was taken off the queue: whether it has what it wants with that (it was told so by who keeps nothing
     /// from others with it: "closed", "it is done").
@@ -340,12 +345,13 @@ pub(crate) fn poll_queue<Q: Queue>(
                     }
                     return Poll::Pending;
                 };
-                let left = catch_unwind(AssertUnwindSafe(|| leave(queue, want, waiter)));
-                return Poll::Ready((got, Panicked(left.err())));
+                let left = Panicked::catch(|| leave(queue, want, waiter));
+                return Poll::Ready((got, left));
             }
             Poll::Pending => {
                 // What keeps it out will see to it.
                 wake.token = None;
+                queue.after_queueing(want, standing);
                 if bound == Bound::No {
                     look_again_soon(waiter, cx);
                 }
