@@ -16,7 +16,9 @@ use std::{
 use parkade::{Semaphore, SemaphorePolicy, TimedAcquireError, TryAcquireError};
 use support::{
     fork::{Side, child, fork, reap},
-    parked_on, wait_for_parked, watched_test,
+    parked_on,
+    tasks::{Waits, block_on},
+    wait_for_parked, watched_test,
 };
 
 const POLICIES: [SemaphorePolicy; 2] = [SemaphorePolicy::Fifo, SemaphorePolicy::Barging];
@@ -41,9 +43,10 @@ fn contend(semaphore: &Semaphore, permits: usize) {
 }
 
 /// The ways in which a child may come upon what the parent's waiters have left behind.
-const WAYS: [fn(&Semaphore); 5] = [
+const WAYS: [fn(&Semaphore); 6] = [
     |semaphore| drop(semaphore.try_acquire().expect("nobody is first")),
     |semaphore| drop(semaphore.acquire_many(2).expect("nobody is first")),
+    |semaphore| drop(block_on(semaphore.acquire_many_async(2)).expect("nobody is first")),
     |semaphore| drop(semaphore.try_acquire_for(Duration::ZERO).expect("nobody is first")),
     |semaphore| semaphore.add_permits(0).unwrap(),
     |semaphore| assert_eq!(semaphore.forget_permits(0), 0),
@@ -76,6 +79,36 @@ fn a_child_does_not_wait_for_waiters_of_its_parent() {
             });
             assert_eq!(semaphore.available_permits(), 2);
         }
+    }
+}
+
+/// A future goes on in a child, where it is in no queue, and may be dropped there.
+#[test]
+fn a_task_that_waits_goes_on_in_a_child() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watched = watched_test();
+    for policy in POLICIES {
+        let semaphore = Semaphore::with_policy(2, policy);
+        let held = semaphore.acquire_many(2).unwrap();
+        let [mut first, dropped] =
+            [1, 2].map(|want| Waits::queued(semaphore.acquire_many_async(want)));
+        match fork() {
+            Side::Child => child(|| {
+                drop(dropped);
+                assert!(first.poll().is_none(), "{policy:?}: the permits are held");
+                wait_for_parked(&semaphore, 1);
+                drop(held);
+                assert!(first.woken(), "{policy:?}: the permits are back");
+                drop(first.poll().expect("nobody else is there").unwrap());
+                contend(&semaphore, 2);
+            }),
+            Side::Parent(pid) => reap(pid, "fork beside tasks"),
+        }
+        drop(held);
+        assert!(first.woken());
+        drop(first.poll().expect("the parent goes on as ever").unwrap());
+        drop(dropped);
+        assert_eq!(semaphore.available_permits(), 2);
     }
 }
 

@@ -130,6 +130,7 @@ pub(super) const TRANSITIONS: &[Transition] = &[
 pub enum SemaphorePolicy {
     /// First come, first served: nobody gets permits while another is queued. A request for many
     /// holds up all requests behind it, also those that could be served, until it is served itself.
+    /// Tasks take their permits when they are polled, which may be late: see [`acquire_async`](super::Semaphore::acquire_async).
     #[default]
     Fifo,
     /// Whoever comes by takes permits that are there, though others are queued: more throughput where permits are

@@ -13,10 +13,18 @@ use std::sync::Arc;
 impl Semaphore {
     /// Takes a permit, waiting for it as a task does.
     ///
-    /// Tasks and threads stand in one line. A task has its permits once it is polled and has taken them, not before: with
-    /// [`Fifo`](crate::SemaphorePolicy::Fifo) threads are served in the order in which they came, and so are tasks; but a task that has been
-    /// woken, and is not polled yet, can be overtaken by the thread behind it, by whoever comes when nobody is queued, and, if it is not polled
-    /// for long, by all others. It then stands first in line again. The future may be dropped at any time; nothing is lost.
+    /// Tasks and threads stand in one line. A task has its permits once it is polled and has taken them, not before. The future may be
+    /// dropped at any time; nothing is lost.
+    ///
+    /// * With [`Fifo`](crate::SemaphorePolicy::Fifo) threads are served in the order in which they came, and tasks are woken in the order in which
+    ///   they came. A task that has been woken, and is not polled yet, can be overtaken by the thread behind it, by whoever comes
+    ///   when nobody is queued, and, if it is not polled for long, by all others. So can that thread, until it has run, as it competes
+    ///   with the task. Who has lost so stands first in line again.
+    /// * With [`Barging`](crate::SemaphorePolicy::Barging) a task is passed over as long as the permits do not suffice for it, and newcomers do not queue
+    ///   because of it: one that wants many may be overtaken for as long as others take the permits one by one.
+    ///
+    /// A waker that panics does so in the call that wakes the task: a release, or a thread's `acquire`, which has taken nothing then. It aborts
+    /// the process where a thread wakes the task as it goes to sleep behind it.
     ///
     /// # Errors
     /// If the semaphore is closed, now or while the task waits.

@@ -2,7 +2,7 @@
 
 use super::super::{
     model::{Barging, Fifo, Shared, join, permits, spawn},
-    raw::{Ended, RawSemaphore},
+    raw::{Ended, RawSemaphore, park_token},
     state::{Permits, SemaphorePolicy},
 };
 use crate::{
@@ -123,6 +123,47 @@ pub(super) fn behind_a_task_that_is_not_polled(
 fn model_semaphore_task_never_polled() {
     for policy in [Fifo, Barging] {
         behind_a_task_that_is_not_polled(policy, |shared| shared.release(1));
+    }
+}
+
+/// covers: K5 K7 (a thread that was woken because a task was before it, and loses against that, passes on as its deadline passes)
+#[test]
+fn model_semaphore_task_thread_behind_gives_up() {
+    for policy in [Fifo, Barging] {
+        explore_only(1, Policy::Stays, move || {
+            let shared = Shared::new(2, policy);
+            shared.acquire(2);
+            let mut task = pin!(acquire(&shared, 1));
+            assert_eq!(Executor::new().poll(task.as_mut()), Poll::Pending);
+            let gives_up = spawn(&shared, |shared| {
+                if shared.raw.acquire_or_give_up_once_woken(permits(2)) == Ended::Acquired {
+                    shared.hold(2);
+                    shared.release(2);
+                }
+            });
+            let last = spawn(&shared, |shared| shared.turn(1));
+            let queued = parkade_core::snapshot_of(shared.raw.key());
+            let loses = queued.len() == 3 && queued[1].token == park_token(permits(2));
+            shared.release(2);
+            let give_back = |polled| {
+                if polled == Poll::Ready(Ended::Acquired) {
+                    shared.hold(1);
+                    shared.release(1);
+                }
+            };
+            let polled = Executor::new().poll(task.as_mut());
+            if loses {
+                // What the task gets it keeps, and the last is to have the rest.
+                join([gives_up, last]);
+                give_back(polled);
+                task.set(acquire(&shared, 1));
+            } else {
+                give_back(polled);
+                task.set(acquire(&shared, 1));
+                join([gives_up, last]);
+            }
+            shared.check();
+        });
     }
 }
 
