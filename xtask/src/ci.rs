@@ -127,11 +127,18 @@ fn symmetric() -> Outcome {
         if program.path.file_name().is_some_and(|name| name.to_string_lossy().contains("_async")) {
             command.arg("threads_and_tasks");
         }
-        run_command(command.env("PARKADE_FENCE", "symmetric"))
+        run_command(shorter(&mut command).env("PARKADE_FENCE", "symmetric"))
     };
     // As under cargo, a failure does not hide what the others have to say.
     let failed: Vec<_> = programs.iter().filter_map(|program| run(program).err()).collect();
     if failed.is_empty() { Ok(()) } else { Err(failed.join("; ")) }
+}
+
+/// Gives stress cases less time than they take by themselves, which they do twice here: in the debug build, and in the
+/// optimised one. Who has set a time gets it.
+fn shorter(test: &mut std::process::Command) -> &mut std::process::Command {
+    const SECS: &str = "PARKADE_STRESS_SECS";
+    if std::env::var_os(SECS).is_none() { test.env(SECS, "0.4") } else { test }
 }
 
 /// The crates whose behaviour depends on the platform.
@@ -148,7 +155,7 @@ fn portable() -> Outcome {
     }
     for mut test in [core, locks] {
         configure(&mut test, "--cfg parkade_portable", "portable");
-        run_command(&mut test)?;
+        run_command(shorter(&mut test))?;
     }
     Ok(())
 }

@@ -19,13 +19,13 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicIsize, AtomicUsize,
+            AtomicBool, AtomicIsize, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
     task::{Context, Poll, Wake, Waker},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use support::{
     assert_at_rest, make_biased, seed, stress_time,
@@ -35,11 +35,23 @@ use support::{
 
 assert_impl_all!(Read<'static, u8>: Send, Sync);
 assert_impl_all!(Write<'static, u8>: Send, Sync);
-assert_impl_all!(UpgradableRead<'static, u8>: Send);
-assert_impl_all!(Upgrade<'static, u8>: Send);
-assert_impl_all!(ReadOwned<u8>: Send);
-assert_impl_all!(WriteOwned<u8>: Send);
+assert_impl_all!(UpgradableRead<'static, u8>: Send, Sync);
+assert_impl_all!(Upgrade<'static, u8>: Send, Sync);
+assert_impl_all!(ReadOwned<u8>: Send, Sync);
+assert_impl_all!(WriteOwned<u8>: Send, Sync);
 assert_not_impl_any!(Read<'static, u8>: Unpin);
+assert_not_impl_any!(Write<'static, u8>: Unpin);
+assert_not_impl_any!(UpgradableRead<'static, u8>: Unpin);
+assert_not_impl_any!(Upgrade<'static, u8>: Unpin);
+assert_not_impl_any!(ReadOwned<u8>: Unpin);
+assert_not_impl_any!(WriteOwned<u8>: Unpin);
+assert_impl_all!(OwnedRwLockWriteGuard<u8>: Send, Sync);
+#[cfg(not(feature = "send_guard"))]
+assert_not_impl_any!(RwLockReadGuard<'static, u8>: Send);
+#[cfg(not(feature = "send_guard"))]
+assert_not_impl_any!(RwLockWriteGuard<'static, u8>: Send);
+#[cfg(not(feature = "send_guard"))]
+assert_not_impl_any!(RwLockUpgradableReadGuard<'static, u8>: Send);
 assert_not_impl_any!(Write<'static, Cell<u8>>: Send);
 assert_impl_all!(OwnedRwLockReadGuard<u8>: Send, Sync);
 assert_not_impl_any!(OwnedRwLockReadGuard<Cell<u8>>: Send);
@@ -221,11 +233,117 @@ fn owned_and_sendable_guards_may_be_dropped_elsewhere() {
     assert_at_rest(&*lock, "after guards that have moved");
 }
 
+fn wait_for_waiters<T>(lock: &RwLock<T>, waiters: usize) {
+    // SAFETY: only its address is used.
+    wait_for_queue(unsafe { lock.raw() }, waiters);
+}
+
+#[test]
+fn a_writer_dropped_with_a_wake_passes_it_on_to_a_thread() {
+    let _watchdog = watched_test();
+    for writes in [false, true] {
+        let lock = RwLock::new(0);
+        let reading = lock.read();
+        let writer = Waits::queued(lock.write_async());
+        thread::scope(|scope| {
+            scope.spawn(|| if writes { *lock.write() += 1 } else { drop(lock.read()) });
+            wait_for_waiters(&lock, 2);
+            drop(reading);
+            drop(writer);
+        });
+        assert_at_rest(&lock, "after a wake that was passed on");
+    }
+}
+
+/// RFD 609, with one task: the future that was woken is left alone, and a second one of the same task is polled.
+#[test]
+fn a_task_may_lock_again_while_an_older_future_of_its_own_waits() {
+    let lock = RwLock::new(0);
+    let task = Task::new();
+    let writing = lock.write();
+    let mut left_alone = pin!(lock.write_async());
+    let mut reads = pin!(lock.read_async());
+    let mut writes = pin!(lock.write_async());
+    assert!(task.poll(left_alone.as_mut()).is_pending());
+    assert!(task.poll(reads.as_mut()).is_pending());
+    assert!(task.poll(writes.as_mut()).is_pending());
+    drop(writing);
+    assert!(task.was_woken());
+    let Poll::Ready(reading) = task.poll(reads.as_mut()) else { panic!("kept out by nobody") };
+    drop(reading);
+    assert!(task.poll(writes.as_mut()).is_ready());
+    assert_eq!(lock.try_read().map(|value| *value), Some(0));
+}
+
+#[test]
+fn an_upgrade_waits_for_a_reader_in_a_slot() {
+    let lock = RwLock::new(0);
+    if !make_biased(&lock) {
+        return;
+    }
+    let reading = lock.read();
+    let mut upgrade = Waits::queued(lock.upgradable_read().upgrade_async());
+    drop(reading);
+    assert!(upgrade.woken());
+    assert!(upgrade.poll().is_some());
+    assert_at_rest(&lock, "after a reader in a slot");
+}
+
+#[test]
+fn fair_unlocks_bumps_and_downgrades_see_tasks() {
+    let _watchdog = watched_test();
+    let lock = RwLock::new(0);
+    let writing = lock.write();
+    let mut first = Waits::queued(lock.write_async());
+    RwLockWriteGuard::unlock_fair(writing);
+    assert!(first.woken());
+    // Nothing is kept for a task.
+    assert!(lock.try_write().is_some());
+    let mut writing = first.poll().expect("free");
+    // A bump with a task alone in line wakes it, and has the lock back.
+    let mut second = Waits::queued(lock.write_async());
+    RwLockWriteGuard::bump(&mut writing);
+    assert!(second.woken() && lock.try_read().is_none());
+    assert!(second.poll().is_none());
+    // A thread behind the task gets in.
+    thread::scope(|scope| {
+        scope.spawn(|| *lock.write() += 1);
+        wait_for_waiters(&lock, 2);
+        RwLockWriteGuard::bump(&mut writing);
+        assert_eq!(*writing, 1);
+    });
+    drop(second);
+    let (mut one, mut other) = (Waits::queued(lock.read_async()), Waits::queued(lock.read_async()));
+    let reading = RwLockWriteGuard::downgrade(writing);
+    assert!(one.woken());
+    assert!(one.poll().is_some() && other.poll().is_some());
+    let mut last = Waits::queued(lock.write_async());
+    RwLockReadGuard::unlock_fair(reading);
+    assert!(last.woken());
+    assert!(last.poll().is_some());
+    assert_at_rest(&lock, "after a fair unlock");
+}
+
+#[test]
+fn the_last_waker_is_the_one_that_is_woken() {
+    let lock = RwLock::new(0);
+    let writing = lock.write();
+    let mut waits = Waits::queued(lock.read_async());
+    let old = std::mem::replace(&mut waits.task, Task::new());
+    assert!(waits.poll().is_none());
+    drop(writing);
+    assert!(waits.woken() && old.woken() == 0);
+}
+
 /// A task that panics when it is woken.
-struct Explosive;
+#[derive(Default)]
+struct Explosive {
+    went_off: AtomicBool,
+}
 
 impl Wake for Explosive {
     fn wake(self: Arc<Self>) {
+        self.went_off.store(true, SeqCst);
         panic!("a waker");
     }
 }
@@ -233,7 +351,7 @@ impl Wake for Explosive {
 /// A queued reader whose waker panics.
 fn explosive(lock: &RwLock<i32>) -> Pin<Box<Read<'_, i32>>> {
     let mut future = Box::pin(lock.read_async());
-    let waker = Waker::from(Arc::new(Explosive));
+    let waker = Waker::from(Arc::<Explosive>::default());
     assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     future
 }
@@ -270,6 +388,83 @@ fn a_waker_that_panics_leaves_a_lock_that_works() {
     assert!(catch_unwind(AssertUnwindSafe(|| first.poll().is_some())).is_err());
     drop((first, waits));
     assert_at_rest(&lock, "leading");
+}
+
+#[test]
+fn a_waker_that_panics_out_of_an_upgrade_that_gives_up_takes_the_guard_with_it() {
+    let _watchdog = watched_test();
+    let lock = RwLock::new(0);
+    let reading = lock.read();
+    loop {
+        let panicked = thread::scope(|scope| {
+            let upgrade = scope.spawn(|| {
+                let soon = Duration::from_millis(100);
+                RwLockUpgradableReadGuard::try_upgrade_for(lock.upgradable_read(), soon).is_ok()
+            });
+            while lock.try_read().is_some() && !upgrade.is_finished() {
+                thread::yield_now();
+            }
+            // Unless it has given up already; then once more.
+            let mut late = Box::pin(lock.read_async());
+            let waker = Waker::from(Arc::<Explosive>::default());
+            drop(late.as_mut().poll(&mut Context::from_waker(&waker)));
+            upgrade.join().is_err()
+        });
+        if panicked {
+            break;
+        }
+    }
+    drop(reading);
+    assert_at_rest(&lock, "after an upgrade");
+}
+
+/// The first is woken to have its turn, the second because no thread is on its way.
+#[test]
+fn two_wakers_that_panic_out_of_a_fair_unlock_are_one_panic() {
+    // It would have the second look meanwhile.
+    parkade::tuning::set_lookout(parkade::tuning::Lookout::Off);
+    let lock = RwLock::new(0);
+    let writing = lock.write();
+    let waits = [explosive(&lock), explosive(&lock)];
+    let unlock = || RwLockWriteGuard::unlock_fair(writing);
+    assert!(catch_unwind(AssertUnwindSafe(unlock)).is_err());
+    drop(waits);
+    assert_at_rest(&lock, "after a fair unlock");
+}
+
+/// A writer that was woken and comes too late lets readers in that are behind it.
+#[test]
+fn a_waker_that_panics_out_of_a_writer_that_queues_again_ends_its_wait() {
+    let _watchdog = watched_test();
+    let lock = RwLock::new(0);
+    loop {
+        let explosive = Arc::<Explosive>::default();
+        let mut late = Box::pin(lock.read_async());
+        let writing = lock.write();
+        let panicked = thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let write = catch_unwind(AssertUnwindSafe(|| lock.write()));
+                write.map(|guard| catch_unwind(AssertUnwindSafe(|| drop(guard)))).is_err()
+            });
+            // SAFETY: only its address is used.
+            wait_for_queue(unsafe { lock.raw() }, 1);
+            let waker = Waker::from(explosive.clone());
+            assert!(late.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            drop(writing);
+            // Unless the writer was faster; then once more.
+            let barged = lock.try_upgradable_read();
+            while barged.is_some() && !explosive.went_off.load(SeqCst) {
+                thread::yield_now();
+            }
+            drop(barged);
+            writer.join().expect("it catches what it panics with")
+        });
+        drop(late);
+        if panicked {
+            break;
+        }
+    }
+    assert_at_rest(&lock, "after a writer");
 }
 
 #[test]
@@ -336,6 +531,8 @@ enum How {
 enum Step {
     /// Polls a future, or makes one.
     Poll(usize, How),
+    /// The same, with a new waker.
+    PollElsewhere(usize, How),
     /// Drops a future, whatever its state, or the guard it has returned.
     Drop(usize),
     /// Has an upgradable reader upgrade, or downgrades a writer.
@@ -347,6 +544,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let how = prop_oneof![Just(How::Read), Just(How::Write), Just(How::ReadUpgradably)];
     prop_oneof![
+        1 => (0..FUTURES, how.clone()).prop_map(|(at, how)| Step::PollElsewhere(at, how)),
         6 => (0..FUTURES, how).prop_map(|(at, how)| Step::Poll(at, how)),
         4 => (0..FUTURES).prop_map(Step::Drop),
         1 => (0..FUTURES).prop_map(Step::Change),
@@ -426,6 +624,10 @@ fn script(lock: &RwLock<u32>, steps: &[Step]) {
     for step in steps {
         match *step {
             Step::Poll(at, how) => places[at].poll(lock, how),
+            Step::PollElsewhere(at, how) => {
+                places[at].task = Task::new();
+                places[at].poll(lock, how);
+            }
             Step::Drop(at) => places[at].has = Has::Nothing,
             Step::Change(at) => {
                 places[at].change();
@@ -459,7 +661,7 @@ fn script(lock: &RwLock<u32>, steps: &[Step]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 512 } else { 4096 }))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn scripts_lose_no_wake(steps in proptest::collection::vec(step(), 1..80)) {

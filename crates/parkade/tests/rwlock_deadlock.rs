@@ -173,6 +173,25 @@ fn reads_after_one_another_are_not() {
     });
 }
 
+/// The guard goes into the future, and what becomes of that on another thread is not this thread's.
+#[test]
+fn reads_after_an_upgrade_that_was_awaited_elsewhere_are_not() {
+    let _watched = watched_test();
+    let lock = RwLock::new(0);
+    let upgrade = lock.upgradable_read().upgrade_async();
+    thread::scope(|scope| {
+        let (lock, (go, wait)) = (&lock, mpsc::channel::<()>());
+        scope.spawn(move || {
+            let mut writing = futures::executor::block_on(upgrade);
+            *writing += 1;
+            go.send(()).unwrap();
+            wait_for_parked(lock, 1);
+        });
+        wait.recv().unwrap();
+        assert_eq!(*lock.read(), 1);
+    });
+}
+
 /// More guards at once than are remembered: then less is reported, and nothing else happens.
 #[test]
 fn many_guards_at_once() {

@@ -144,16 +144,6 @@ fn a_task_that_was_overtaken_leaves_what_is_too_little_for_it_to_the_next() {
     assert!(large.poll().unwrap().is_ok());
 }
 
-/// It wakes the next, whose waker panics.
-#[test]
-fn a_poll_that_panics_has_taken_no_permits() {
-    let semaphore = Semaphore::with_policy(0, SemaphorePolicy::Barging);
-    let (mut first, _next) = (Waits::queued(&semaphore, 1), explosive(&semaphore, 1));
-    semaphore.add_permits(2).unwrap();
-    assert!(panics(|| first.poll().unwrap().unwrap().forget()));
-    assert_eq!(semaphore.available_permits(), 2);
-}
-
 #[test]
 fn a_dropped_task_leaves_its_turn_to_the_next() {
     for policy in POLICIES {

@@ -112,6 +112,38 @@ fn a_task_that_waits_goes_on_in_a_child() {
     }
 }
 
+/// A thread of the parent keeps newcomers back, and is not there in the child.
+#[test]
+fn a_task_is_not_kept_back_by_a_thread_of_the_parent() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watched = watched_test();
+    let semaphore = Semaphore::with_policy(2, SemaphorePolicy::Barging);
+    let (held, mut other) = (semaphore.acquire().unwrap(), Some(semaphore.acquire().unwrap()));
+    let mut task = Waits::queued(semaphore.acquire_async());
+    thread::scope(|scope| {
+        let thread = scope.spawn(|| drop(semaphore.acquire_many(2).unwrap()));
+        wait_for_parked(&semaphore, 2);
+        // It is overtaken until it claims.
+        while other.take().is_some() {
+            thread::yield_now();
+            other = semaphore.try_acquire().ok();
+        }
+        match fork() {
+            Side::Child => child(|| {
+                let taken = task.poll().or_else(|| task.poll());
+                drop(taken.expect("a permit is there").unwrap());
+                drop(held);
+                contend(&semaphore, 2);
+            }),
+            Side::Parent(pid) => reap(pid, "fork beside a claim"),
+        }
+        drop(held);
+        thread.join().unwrap();
+    });
+    drop(task);
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
 /// In a child every line might be a leftover. To find out that it is not takes nobody off the queue.
 #[test]
 fn newcomers_of_a_child_wake_nobody() {

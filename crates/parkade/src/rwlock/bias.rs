@@ -6,7 +6,7 @@
 use super::{
     edges::{E1, E2, X1},
     period::{NUMBERS, Period},
-    raw::Core,
+    raw::{Core, needs_attention},
     state::Outcome,
 };
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -78,7 +78,7 @@ impl Core {
     fn left_slot(&self) {
         X1.fence();
         let word = self.word.load();
-        if !word.needs_attention() || self.slots_hold() {
+        if !needs_attention(word) || self.slots_hold() {
             return;
         }
         if word.drain_parked() {

@@ -201,7 +201,7 @@ impl Core {
     pub(super) fn upgrade(&self, deadline: Option<Moment>) -> bool {
         self.check_held(Mode::Upgradable);
         self.word.begin_upgrade() == Attempt::Acquired
-            || self.drain_or_retreat(deadline, Retreat::Upgradable)
+            || self.upgraded(|| self.drain_or_retreat(deadline, Retreat::Upgradable))
     }
 
     pub(super) fn try_upgrade(&self) -> bool {
@@ -210,7 +210,16 @@ impl Core {
         if self.word.load().readers() > 0 || self.slots_hold() {
             return false;
         }
-        self.word.begin_upgrade() == Attempt::Acquired || self.enter_or_retreat(Retreat::Upgradable)
+        self.word.begin_upgrade() == Attempt::Acquired
+            || self.upgraded(|| self.enter_or_retreat(Retreat::Upgradable))
+    }
+
+    /// `upgrade`, for a caller whose guard is gone if a waker panics of those that it wakes as it retreats.
+    fn upgraded(&self, upgrade: impl FnOnce() -> bool) -> bool {
+        let held = HeldUntilTold { lock: self, mode: Mode::Upgradable };
+        let upgraded = upgrade();
+        core::mem::forget(held);
+        upgraded
     }
 
     /// A holder goes on as a weaker one, without a gap.

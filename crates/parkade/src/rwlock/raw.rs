@@ -41,12 +41,13 @@
 //!   child trusts neither. A `PENDING` thread that has vanished keeps the child out.
 
 use super::{
+    held::Held,
     period::Bias,
     state::{Attempt, Claims, Manners, Mode, Retreat, Snapshot, Standing, Waking, Word},
 };
 use crate::{
     parked::Parked,
-    task::{FirstInLine, TASK, is_task},
+    task::{FirstInLine, Panicked, TASK, is_task},
 };
 use core::{cell::Cell, fmt};
 use parkade_core::{
@@ -69,6 +70,12 @@ pub(super) const TOO_MANY_READERS: &str = "too many readers of one lock";
 /// Whether this process is a forked child, where `WAKING` and claims may be leftovers.
 fn forked() -> bool {
     parkade_core::fork_generation() != 0
+}
+
+/// Whether whoever leaves may have to wake somebody.
+#[inline(always)]
+pub(super) fn needs_attention(word: Snapshot) -> bool {
+    word.needs_attention() || (word.parked() && forked())
 }
 
 pub(super) fn claims() -> Claims {
@@ -283,6 +290,7 @@ impl Core {
         // A claim may be ours even if we have not made it: a fair release makes it for us (R4).
         let leaves_claim =
             || standing == Standing::Designated && left_behind.get().is_some_and(Snapshot::claimed);
+        let mut panicked = Panicked::NO;
         // SAFETY: the key is our own address; the callbacks only touch the word, and the one that
         // may unpark does.
         let result = unsafe {
@@ -297,7 +305,8 @@ impl Core {
                     if standing == Standing::Designated
                         && left_behind.get().is_some_and(Snapshot::admits_readers)
                     {
-                        self.wake_one();
+                        // It is queued already, so it goes on with a panic when it has left the queue.
+                        panicked = Panicked::catch(|| self.wake_one());
                     }
                 },
                 |departure| {
@@ -319,12 +328,17 @@ impl Core {
                 };
                 waiter.manners = Manners::of(mode);
                 waiter.wait.woken();
+                if panicked.has() {
+                    self.leave(waiter);
+                }
+                panicked.resume();
                 true
             }
             ParkResult::TimedOut => {
                 if self.word.load().parked() {
                     self.wake_one();
                 }
+                panicked.resume();
                 false
             }
         }
@@ -341,7 +355,7 @@ impl Core {
     /// Sees to those who wait, after a release or a downgrade that left `word`.
     #[inline]
     pub(super) fn released(&self, word: Snapshot) {
-        if word.needs_attention() || (word.parked() && forked()) {
+        if needs_attention(word) {
             self.released_slow(word);
         }
     }
@@ -370,11 +384,16 @@ impl Core {
             released = Some(self.word.release_and_reserve(mode, more, waking(&result)));
             DESIGNATED
         };
-        // SAFETY: the key is our own address; the callbacks only touch the word.
-        unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
+        let key = self.key();
+        let panicked = Panicked::catch(|| {
+            // SAFETY: the key is our own address; the callbacks only touch the word.
+            unsafe { parkade_core::unpark_filter(key, filter, callback) };
+        });
+        // Somebody may have become `PENDING` since we looked.
         if let Some(word) = released {
             self.released(word);
         }
+        panicked.resume();
     }
 
     /// Makes the first in line who may enter designated, unless somebody is.
@@ -442,6 +461,8 @@ pub(super) struct HeldUntilTold<'a> {
 
 impl Drop for HeldUntilTold<'_> {
     fn drop(&mut self) {
+        // If the thread holds it in another way too, less is reported.
+        Held::remove(self.lock.key());
         self.lock.release(self.mode);
     }
 }

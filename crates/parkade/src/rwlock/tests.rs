@@ -1,11 +1,23 @@
 //! Evidence for: the sequential contract of the words: every legal word through every transition.
 
-use super::{period::*, raw::Core, state::*, transitions::*};
+use super::{future::Want, ops::Reading, period::*, raw::Core, state::*, transitions::*};
 use crate::{
     parked::Parked,
+    task::{Handle, Queue as _, Waiting},
     transition::{Transition, assert_modelled},
 };
+use core::{
+    future::Future,
+    pin::{Pin, pin},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    task::{Context, Poll, Waker},
+};
 use parkade_core::{fence, policy::Fencing, slots};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Wake,
+};
 
 const EXCLUSIVE: u32 = 1;
 const PENDING: u32 = 2;
@@ -637,6 +649,124 @@ fn nobody_sleeps_for_slots_while_the_bias_is_on() {
     core.interrupt_bias();
     assert!(core.try_sleep());
     slot.free_again();
+}
+
+/// A waker that panics when it is woken, or not.
+struct Signal {
+    woken: AtomicBool,
+    then: fn(),
+}
+
+impl Signal {
+    fn new(then: fn()) -> Arc<Signal> {
+        Arc::new(Signal { woken: AtomicBool::new(false), then })
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.woken.store(true, Relaxed);
+        (self.then)();
+    }
+}
+
+struct Of<'a>(&'a Core, Want);
+
+impl Handle for Of<'_> {
+    type Queue = Core;
+    type Output = Reading;
+
+    fn queue(&self) -> &Core {
+        self.0
+    }
+    fn want(&self) -> Want {
+        self.1
+    }
+    fn finish(self, reading: Reading) -> Reading {
+        reading
+    }
+}
+
+fn poll(future: Pin<&mut Waiting<Of<'_>>>, signal: &Arc<Signal>) -> Poll<Reading> {
+    future.poll(&mut Context::from_waker(&Waker::from(signal.clone())))
+}
+
+/// A reader that leaves fairly has looked for somebody who is `PENDING` before he came; and then a waker panics.
+#[test]
+fn a_fair_release_wakes_who_is_pending_whatever_a_waker_does() {
+    let core = Core::new();
+    assert!(core.word.try_read_at_once());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            core.write();
+            core.release(Mode::Exclusive);
+        });
+        while !core.word.load().drain_parked() {
+            std::thread::yield_now();
+        }
+        let mut late = pin!(Waiting::new(Of(&core, Want::Read)));
+        let signal = Signal::new(|| panic!("a waker"));
+        assert!(poll(late.as_mut(), &signal).is_pending());
+        let leave = || core.release_to_first(Mode::Shared);
+        assert!(catch_unwind(AssertUnwindSafe(leave)).is_err());
+    });
+    assert!(core.try_write());
+}
+
+/// A writer that gave up has interrupted a fenced period, whose readers leave with light fences still. No model shows it: to loom
+/// those are full ones, or none.
+#[test]
+fn no_task_sleeps_for_slots_before_a_heavy_fence() {
+    let core = Core::new();
+    assert!(core.word.try_read_at_once());
+    assert!(core.word.try_bias());
+    core.bias.begin(13, Fencing::Fenced);
+    core.word.release(Mode::Shared);
+    let Some(slot) = core.try_read_in_slot() else {
+        return;
+    };
+    core.bias.interrupt();
+    // Nobody else has the lock, so nothing else is to be locked.
+    assert!(!core.prepare(Want::Write, crate::task::Standing::Newcomer));
+    let mut writes = pin!(Waiting::new(Of(&core, Want::Write)));
+    let signal = Signal::new(|| {});
+    assert!(poll(writes.as_mut(), &signal).is_pending());
+    assert!(!core.bias.load().is_fenced(), "there was a heavy fence");
+    core.leave_slot(slot);
+    assert!(signal.woken.load(Relaxed));
+    assert!(poll(writes.as_mut(), &signal).is_ready());
+    core.release(Mode::Exclusive);
+}
+
+/// In a child `WAKING` may be a leftover.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_leaves_its_slot_in_a_child_looks_for_tasks() {
+    let core = Core::new();
+    assert!(core.word.try_read_at_once());
+    assert!(core.word.try_bias());
+    core.bias.begin(12, Fencing::Free);
+    core.word.release(Mode::Shared);
+    core.word.publish(Parked::None, Waking::Set);
+    let Some(slot) = core.try_read_in_slot() else {
+        return;
+    };
+    // SAFETY: the child only uses what it has made, or has had alone.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let mut writes = pin!(Waiting::new(Of(&core, Want::Write)));
+        let signal = Signal::new(|| {});
+        let queued = poll(writes.as_mut(), &signal).is_pending();
+        core.leave_slot(slot);
+        let works = queued && signal.woken.load(Relaxed);
+        // SAFETY: nothing is left to do.
+        unsafe { libc::_exit(i32::from(!works)) };
+    }
+    core.leave_slot(slot);
+    let mut status = 0;
+    // SAFETY: our child, and nobody else waits for it.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    assert_eq!(status, 0);
 }
 
 #[cfg(debug_assertions)]

@@ -1,5 +1,6 @@
 //! Counting permits: [`Semaphore`].
 
+mod call;
 mod edges;
 pub(crate) mod future;
 mod raw;

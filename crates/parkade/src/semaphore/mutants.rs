@@ -2,6 +2,7 @@
 //! such a mistake in the real one: `cargo xtask weaken` runs them.
 
 use super::{
+    call::Call,
     model::{Barging, Fifo, Shared, join, permits, spawn},
     state::{Attempt, Claim, Excess, Otherwise, Role, SemaphorePolicy, Waking},
 };
@@ -153,7 +154,7 @@ fn give_up_and_look_only_as_designated() {
         shared.acquire(2);
         let quitter = spawn(&shared, |shared| {
             if park(shared, 2, None).is_unparked() {
-                shared.raw.look_as(Role::Designated);
+                shared.raw.look_as(Role::Designated, Call::with_all());
             } else {
                 shared.raw.release(2);
             }

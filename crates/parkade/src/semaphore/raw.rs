@@ -9,14 +9,13 @@
 //! * first come, first served: it grants the first in line what they want, as long as it suffices; a thread that is woken so *has* its
 //!   permits. Nobody else takes any while somebody is queued, so
 //!   permits that do not suffice for the first in line accumulate for it. A task is not granted anything, because it may never be polled
-//!   (`task/mod.rs`): if one is the first in line, tasks for which permits suffice are woken, in their order, and the first thread
+//!   (`task/mod.rs`): if one is the first in line, tasks for which what has come suffices are woken, in their order (`call.rs`), and the first thread
 //!   behind them, and all of these compete. That thread is *designated* too, as under barging, but no bit says so: it may take permits though others are
 //!   queued, parks again at the front, and passes on what it does not use.
 //! * barging: it wakes the first in line, which competes as the designated thread; if it loses it parks again, at the
 //!   front. While one is up (`WAKING`), looks do nothing. The first is woken though its request does not fit,
 //!   because it is the one that knows how long it has been overtaken: after the fair interval it sets `CLAIM` (K8), and
-//!   newcomers queue. From then on permits accumulate for it, and it is woken only when they suffice. Tasks
-//!   are woken only if permits suffice for them and nobody claims, and passed over otherwise.
+//!   newcomers queue. From then on permits accumulate for it, and it is woken only when they suffice.
 //!
 //! # Who wakes the next, by exit
 //!
@@ -28,7 +27,7 @@
 //!   has woken nobody: it looks;
 //! * acquired by itself, newcomer: it has only taken; whom the rest does not suffice for is no worse off;
 //! * parks, first come, first served, while there are permits: it stands behind others, who may be tasks that nobody polls. It looks
-//!   once it is queued, and if a task is the first in line it is woken with it, to compete;
+//!   once it is queued, and if there are tasks alone before it, the first of which could be served, it is woken to compete;
 //! * parks again, designated: K4 clears `WAKING` in the step in which it sees too few permits. It is the first, so nobody
 //!   else is to be woken, and the next release sees `PARKED` without `WAKING`;
 //! * times out in the queue: a request for fewer may stand behind it: it looks, once it has left (K6), as it may not under
@@ -40,9 +39,8 @@
 //! * closed while queued: everybody is taken off the queue at once, and nobody queues afterwards (K9);
 //! * closed while designated: the same has ended its designation. It leaves;
 //! * permits are forgotten: nobody is better off;
-//! * panics, as wakers of tasks may that a look wakes: the look is over then. A release has given back before it; who has just
-//!   acquired gives back what it would return to nobody; one that gives up looks once more all the same. One that looks as it
-//!   queues aborts, as callbacks of the table do;
+//! * panics, as wakers of tasks may that a look wakes: the look is over then. A release has given back before it; a thread that has just
+//!   acquired gives back what it would return to nobody; one that gives up looks once more all the same;
 //! * forked: the child's table is empty, and `PARKED`, `WAKING` and `CLAIM` may be leftovers. There, who finds
 //!   a line first asks the table ([`RawSemaphore::repair`]), and so does a look: an empty queue clears all three. (A thread that is
 //!   designated at that moment loses its claim, and claims anew.) `WAKING` is not trusted ([`needs_look`]), at the price of an extra wake now and then.
@@ -53,10 +51,11 @@
 //! A release that looks touches the semaphore after the permits are back. Whoever releases has it borrowed, by its
 //! permit or otherwise, until it returns.
 
+use super::call::Call;
 use super::state::{
     Attempt, Claim, Excess, Otherwise, Permits, Polling, Role, SemaphorePolicy, State, Waking, Word,
 };
-use crate::task::{FirstInLine, Panicked, is_task};
+use crate::task::{Panicked, is_task};
 use parkade_core::{
     DEFAULT_UNPARK_TOKEN, FilterOp, Moment, ParkRequest, ParkResult, ParkToken, Place,
     UnparkResult, UnparkToken, policy::Wait,
@@ -203,7 +202,7 @@ impl RawSemaphore {
     /// Adds permits, or none if they would be too many.
     pub(crate) fn add(&self, permits: usize) -> Result<(), Overflow> {
         let state = self.word.give(permits, Excess::Refuse).ok_or(Overflow)?;
-        self.look_if_needed(state);
+        self.look_if_needed(state, Call::with_news(permits));
         Ok(())
     }
 
@@ -289,19 +288,14 @@ impl RawSemaphore {
     fn acquired(&self, mut waiter: Waiter, state: State) -> Ended {
         waiter.wait.acquired();
         if waiter.role == Role::Designated {
-            self.look_having_taken(waiter.want, state);
+            let panicked = Panicked::catch(|| self.look_if_needed(state, Call::with_all()));
+            if panicked.has() {
+                // Who unwinds returns no permits.
+                self.release_slow(waiter.want.get());
+            }
+            panicked.resume();
         }
         Ended::Acquired
-    }
-
-    /// For who was woken and has taken its permits: what is left may be enough for the next.
-    pub(super) fn look_having_taken(&self, want: Permits, state: State) {
-        let panicked = Panicked::in_waking(|| self.look_if_needed(state));
-        if panicked.has_happened() {
-            // Who unwinds returns no permits.
-            self.release_slow(want.get());
-        }
-        panicked.resume();
     }
 
     /// K8.
@@ -315,9 +309,9 @@ impl RawSemaphore {
     /// A thread that is awake gives up.
     fn give_up(&self, waiter: &Waiter) -> Ended {
         if waiter.role == Role::Designated {
-            let panicked = Panicked::in_waking(|| self.look_as(Role::Designated));
+            let panicked = Panicked::catch(|| self.look_as(Role::Designated, Call::with_all()));
             // What came back between the verdict on the first in line and the end of the designation has found it set.
-            self.look_if_needed(self.state());
+            self.look_if_needed(self.state(), Call::with_all());
             panicked.resume();
         }
         Ended::TimedOut
@@ -355,7 +349,7 @@ impl RawSemaphore {
                 Parking::Woken
             }
             ParkResult::TimedOut => {
-                self.look_if_needed(self.state());
+                self.look_after_leaving(want);
                 Parking::Ended(Ended::TimedOut)
             }
         }
@@ -364,28 +358,34 @@ impl RawSemaphore {
     #[cold]
     fn release_slow(&self, permits: usize) {
         if let Some(state) = self.word.give(permits, Excess::Saturate) {
-            self.look_if_needed(state);
+            self.look_if_needed(state, Call::with_news(permits));
         }
     }
 
-    /// For who has just queued, first come, first served: those before it may be tasks that were woken, or are not
-    /// polled. (Under barging it has tried, and who is first is no reason to wait. It would wake itself.)
-    pub(super) fn look_behind_tasks(&self) {
+    /// For a thread that has just queued, first come, first served: those before it may be tasks that were woken, or are not
+    /// polled. (Under barging it has tried, and who is first is no reason to wait. It would wake itself.) Wakes no task: a
+    /// waker may panic, which a thread that parks must not.
+    fn look_behind_tasks(&self) {
         let state = self.state();
         if state.policy() == SemaphorePolicy::Fifo {
-            self.look_if_needed(state);
+            self.look_if_needed(state, Call::threads());
         }
     }
 
-    pub(super) fn look_if_needed(&self, state: State) {
+    /// For who has left the queue by itself, and wanted so many. What may have accumulated for it was less.
+    pub(super) fn look_after_leaving(&self, want: Permits) {
+        self.look_if_needed(self.state(), Call::with_news(want.get() - 1));
+    }
+
+    pub(super) fn look_if_needed(&self, state: State, call: Call) {
         if needs_look(state) {
-            self.look_as(Role::Newcomer);
+            self.look_as(Role::Newcomer, call);
         }
     }
 
     /// In a forked child, where the line may be a leftover: it is one if nobody is queued. Wakes nobody: a newcomer has
     /// brought nothing.
-    fn repair(&self) {
+    pub(super) fn repair(&self) {
         if !forked() || !self.state().has_line() {
             return;
         }
@@ -400,12 +400,12 @@ impl RawSemaphore {
 
     /// K5: looks after the queue. K7: so does the designated thread as it gives up.
     #[cold]
-    pub(super) fn look_as(&self, role: Role) {
+    pub(super) fn look_as(&self, role: Role, call: Call) {
         match self.state().policy() {
-            SemaphorePolicy::Barging => self.call_first(role),
+            SemaphorePolicy::Barging => self.call_first(role, call),
             SemaphorePolicy::Fifo => {
                 if self.grant() == Next::Task {
-                    self.call_tasks();
+                    self.call_tasks(call);
                 }
             }
         }
@@ -426,26 +426,23 @@ impl RawSemaphore {
         unsafe { parkade_core::unpark_filter(self.key(), filter, callback) };
     }
 
-    /// Under barging: wakes the first in line, to compete.
-    fn call_first(&self, role: Role) {
-        let mut line = FirstInLine::new();
+    /// Under barging: wakes the first in line, to compete; if tasks are, those for whom permits suffice, and the first thread.
+    fn call_first(&self, role: Role, mut call: Call) {
         let filter = |token| {
-            if line.has_thread() {
+            let (state, want) = (self.state(), wanted(token));
+            // What is set of WAKING and CLAIM is the leaver's own.
+            let is_leaver = role == Role::Designated;
+            if call.is_over() || !(is_leaver || may_wake(state)) {
                 return FilterOp::Stop;
             }
-            let (state, want) = (self.state(), wanted(token));
             let fits = want <= state.permits();
-            let goes = match role {
-                // What is set of WAKING and CLAIM is the leaver's own.
-                Role::Designated => fits,
-                // A task never claims, so it need not know how long it is overtaken; and would be kept back by a claim.
-                _ if is_task(token) => may_wake(state) && fits && !state.claim(),
-                _ => may_wake(state) && (fits || !state.claim()),
-            };
-            match (goes, is_task(token)) {
-                (true, _) => line.pick(token),
-                (false, true) => FilterOp::Skip,
-                (false, false) => FilterOp::Stop,
+            // A task never claims, so it need not know how long it is overtaken.
+            match is_task(token) {
+                // It would be kept back.
+                true if state.claim() && !is_leaver => FilterOp::Skip,
+                true => call.task_barging(want, state.permits()),
+                false if fits || !(is_leaver || state.claim()) => call.thread(),
+                false => FilterOp::Stop,
             }
         };
         self.take(filter, |result| waking_after(result, role), DESIGNATED);
@@ -468,27 +465,15 @@ impl RawSemaphore {
 
     /// First come, first served, with a task at the front: wakes tasks for which permits suffice, in their order, and the first
     /// thread behind them, which does not rely on them: all compete.
-    fn call_tasks(&self) {
-        let mut line = FirstInLine::new();
-        let mut called = 0;
+    fn call_tasks(&self, mut call: Call) {
         let filter = |token| {
             let (permits, want) = (self.state().permits(), wanted(token));
             match is_task(token) {
-                // The thread is before them, and looks once it has what it wants.
-                _ if line.has_thread() => FilterOp::Stop,
-                true if want <= permits.saturating_sub(called) => {
-                    called += want;
-                    let _ = line.pick(token);
-                    FilterOp::Unpark
-                }
+                _ if call.is_over() => FilterOp::Stop,
+                true => call.task_in_order(want, permits),
                 // It may be that those before it do not come.
-                false if want <= permits => line.pick(token),
-                true if called > 0 => {
-                    // No task behind it is called, however little it wants.
-                    called = usize::MAX;
-                    line.pick(token)
-                }
-                _ => FilterOp::Stop,
+                false if want <= permits => call.thread(),
+                false => FilterOp::Stop,
             }
         };
         self.take(filter, |_| Waking::Keep, DESIGNATED);

@@ -2,6 +2,7 @@
 
 use super::{
     Semaphore,
+    call::Call,
     raw::{Ended, Overflow, RawSemaphore, Tried},
     state::*,
 };
@@ -361,7 +362,7 @@ fn a_task_is_not_woken_while_a_thread_claims() {
     assert_eq!(woken.0.load(Relaxed), 0);
     // It leaves.
     word.depart(Parked::Some, Claim::Ours);
-    semaphore.raw.look_if_needed(word.state());
+    semaphore.raw.look_if_needed(word.state(), Call::with_all());
     assert_eq!(woken.0.load(Relaxed), 1);
     assert!(future.as_mut().poll(cx).is_ready());
 }

@@ -57,7 +57,7 @@ pub(crate) fn is_task(token: ParkToken) -> bool {
 
 /// How far behind a task a release looks for a thread. A queue of tasks alone pays for it at each release.
 /// guess: eight lines of cache.
-const REACH: u32 = 8;
+pub(crate) const REACH: u32 = 8;
 
 /// Picks the first in line, and if that is a task the first thread behind it as well.
 ///
@@ -78,11 +78,6 @@ enum Line {
 impl FirstInLine {
     pub(crate) fn new() -> FirstInLine {
         FirstInLine { picked: Line::Nobody, reach: REACH }
-    }
-
-    /// Whether there is a thread among the picked: then nobody else is.
-    pub(crate) fn has_thread(&self) -> bool {
-        matches!(self.picked, Line::Thread)
     }
 
     /// What becomes of the next.
@@ -167,8 +162,8 @@ pub(crate) trait Queue {
     fn prepare(&self, want: Self::Want, standing: Standing) -> bool;
 
     /// After a task has queued; under no bucket lock.
-    fn after_queueing(&self, standing: Standing) {
-        let _ = standing;
+    fn after_queueing(&self, want: Self::Want, standing: Standing) {
+        let _ = (want, standing);
     }
 
     /// A task was taken off the queue: whether it has what it wants with that (it was told so by who keeps nothing
@@ -350,13 +345,13 @@ pub(crate) fn poll_queue<Q: Queue>(
                     }
                     return Poll::Pending;
                 };
-                let left = Panicked::in_waking(|| leave(queue, want, waiter));
+                let left = Panicked::catch(|| leave(queue, want, waiter));
                 return Poll::Ready((got, left));
             }
             Poll::Pending => {
                 // What keeps it out will see to it.
                 wake.token = None;
-                queue.after_queueing(standing);
+                queue.after_queueing(want, standing);
                 if bound == Bound::No {
                     look_again_soon(waiter, cx);
                 }
@@ -408,12 +403,14 @@ pub(crate) fn leave<Q: Queue>(queue: &Q, want: Q::Want, waiter: Pin<&TaskWaiter>
 pub(crate) struct Panicked(Option<Box<dyn Any + Send>>);
 
 impl Panicked {
-    /// Wakes somebody, perhaps, with something left to do.
-    pub(crate) fn in_waking(wake: impl FnOnce()) -> Panicked {
+    pub(crate) const NO: Panicked = Panicked(None);
+
+    /// Calls what may wake tasks.
+    pub(crate) fn catch(wake: impl FnOnce()) -> Panicked {
         Panicked(catch_unwind(AssertUnwindSafe(wake)).err())
     }
 
-    pub(crate) fn has_happened(&self) -> bool {
+    pub(crate) fn has(&self) -> bool {
         self.0.is_some()
     }
 

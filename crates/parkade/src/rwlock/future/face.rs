@@ -4,7 +4,7 @@ use super::{super::ops::Reading, Want};
 use crate::{
     GuardMarker, RawRwLock, RwLock, RwLockReadGuard, RwLockUpgradableReadGuard, RwLockWriteGuard,
     SharedGuardState,
-    rwlock::Core,
+    rwlock::{Core, Held, Mode},
     task::{Handle, future},
 };
 use core::{
@@ -12,7 +12,7 @@ use core::{
     mem::ManuallyDrop,
     ops::{Deref, DerefMut},
 };
-use lock_api::{RawRwLock as _, RawRwLockUpgrade as _};
+use lock_api::RawRwLock as _;
 use std::sync::Arc;
 
 mod sealed {
@@ -170,6 +170,8 @@ impl<'a, T: ?Sized> UpgradeAsync<'a> for RwLockUpgradableReadGuard<'a, T> {
 
     fn upgrade_async(self) -> Upgrade<'a, T> {
         let lock = RwLockUpgradableReadGuard::rwlock(&self);
+        // It may be polled on another thread.
+        Held::remove(core(lock).key());
         // What it holds the handle holds from here on.
         core::mem::forget(self);
         Upgrade::new(ToUpgrade(lock))
@@ -222,10 +224,8 @@ pub(crate) struct ToUpgrade<'a, T: ?Sized>(&'a RwLock<T>);
 
 impl<T: ?Sized> Drop for ToUpgrade<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: as in `core`.
-        let raw = unsafe { self.0.raw() };
-        // SAFETY: it has been held so since it was made of a guard.
-        unsafe { raw.unlock_upgradable(GuardMarker::new()) };
+        // It has been held so since it was made of a guard, and no thread has that on its list.
+        core(self.0).release(Mode::Upgradable);
     }
 }
 

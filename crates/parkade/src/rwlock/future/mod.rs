@@ -16,7 +16,7 @@
 //! lock biased has become `PENDING`, has interrupted the bias, with the heavy fence that goes with it, and has looked at the slots; if
 //! the period is a fenced one it has made it free (G5). It then is `PENDING` no more. (2) Under the bucket lock it sets `PARKED`.
 //! If that step (W7) sees readers counted, or anybody else who keeps it out, it may sleep: whoever it is looks at the word on leaving. Else the bias
-//! is as the last of them left it: if it is on again, back to (1). (3) A full fence (X2), and it looks at the slots: if one holds the
+//! is as the last of them left it: if it is on again, or off and still fenced, back to (1). (3) A full fence (X2), and it looks at the slots: if one holds the
 //! lock it may sleep. Its reader frees it, finds the bias off (1), executes a full fence (X1), and finds `PARKED`: the protocol of
 //! `DRAIN_PARKED`. Nobody switches the bias on meanwhile but a writer that leaves, which then looks at the word:
 //! counted readers do not where anybody is queued, or they were seen in (2).
@@ -28,7 +28,8 @@
 //!
 //! As in `task/mod.rs`; and
 //!
-//! * a reader that was woken, and is in: at once its followers, as a thread that leads;
+//! * a reader that was woken, and is in: at once its followers, as a thread that leads. It is counted, not in a slot, so its
+//!   release sees who else is queued (a writer may have left the bias on);
 //! * a writer that leaves the queue, with its claim: readers that have come since are let in;
 //! * panics for too many readers: it passes its wake on. Because a waker did, of one that it lets in: it is in no more.
 
@@ -97,7 +98,7 @@ impl Queue for Core {
     }
 
     fn try_take(&self, want: Want, standing: Standing) -> Option<Reading> {
-        let reading = self.try_as_task(want)?;
+        let reading = self.try_as_task(want, standing)?;
         if standing != Standing::Newcomer && want.mode() != Mode::Exclusive {
             let told = Told { lock: self, mode: want.mode(), reading: Some(reading) };
             self.lead();
@@ -179,10 +180,13 @@ impl Core {
     }
 
     /// One try, which leaves nothing behind if it is in vain.
-    fn try_as_task(&self, want: Want) -> Option<Reading> {
+    fn try_as_task(&self, want: Want, standing: Standing) -> Option<Reading> {
         let entered = match want {
             Want::Read => {
-                if let Some(slot) = self.try_read_in_slot() {
+                // Who was woken is counted: who leaves a slot may look at nothing, and others are queued behind it.
+                if standing != Standing::Woken
+                    && let Some(slot) = self.try_read_in_slot()
+                {
                     return Some(Reading::in_slot(slot));
                 }
                 self.try_word_as_task(Mode::Shared) == Attempt::Acquired
@@ -230,7 +234,9 @@ impl Core {
 
     /// Step (3), and what comes before it; the caller holds the bucket lock and has set `PARKED`.
     fn task_may_sleep_for_slots(&self) -> bool {
-        if self.bias.load().is_active() {
+        let period = self.bias.load();
+        // Who has interrupted a fenced one may have given up since, and left readers to leave with light fences.
+        if period.is_active() || period.is_fenced() {
             return false;
         }
         X2.fence();

@@ -114,6 +114,28 @@ fn model_rw_task_slot_again() {
     });
 }
 
+/// covers: P3 G2 (a reader that was woken, in a period that goes on, and a writer behind it)
+#[test]
+fn model_rw_task_reads_where_bias_goes_on() {
+    explore(2, Policy::BiasesFenced, || {
+        let shared = Shared::biased();
+        shared.raw.write();
+        let executor = Executor::new();
+        let mut reads = pin!(lock(&shared, Want::Read));
+        assert!(executor.poll(reads.as_mut()).is_pending());
+        let other = spawn(&shared, task_writes);
+        shared.touch_unwrite();
+        if let Poll::Ready(reading) = executor.poll(reads.as_mut()) {
+            shared.look_unread(reading);
+        } else {
+            let reading = executor.run(reads.as_mut());
+            shared.look_unread(reading);
+        }
+        other.join().unwrap();
+        shared.check(2);
+    });
+}
+
 /// covers: T4 T3 P1 (a task that upgrades, and readers counted or in slots)
 #[test]
 fn model_rw_task_upgrades() {

@@ -9,9 +9,9 @@
 //!
 //! # Who wakes the next, by exit
 //!
-//! As in `task/mod.rs`; a task that has left the line in any way but with its permits looks after the queue. With them too under barging,
-//! where nobody but it was woken for all that had come back; first come, first served, the look that woke it has woken all those for whom there was
-//! enough, up to a thread, which looks. Closing takes everybody off the queue.
+//! As in `task/mod.rs`; a task that has left the line in any way but with its permits looks after the queue, and says how many may have become
+//! free by that (`call.rs`). Under barging so does one that parks again: it was woken for permits that are too few now, but not for all.
+//! Closing takes everybody off it.
 
 #[cfg(not(loom))]
 pub(crate) mod face;
@@ -22,10 +22,11 @@ mod model;
 mod mutants;
 
 use super::{
+    call::Call,
     raw::{Ended, RawSemaphore, SHUT, park_token},
     state::{Attempt, Claim, Otherwise, Permits, Role, SemaphorePolicy},
 };
-use crate::task::{Queue, Standing, TASK};
+use crate::task::{Bound, Queue, Standing, TASK};
 use parkade_core::{Departure, ParkRequest, ParkToken, UnparkToken};
 
 impl Queue for RawSemaphore {
@@ -38,25 +39,26 @@ impl Queue for RawSemaphore {
     }
 
     fn try_take(&self, want: Permits, standing: Standing) -> Option<Ended> {
-        let policy = self.state().policy();
-        let attempt = match (standing, policy) {
+        let attempt = match (standing, self.state().policy()) {
             (Standing::Newcomer, _) => self.attempt(want),
             (Standing::Queued, SemaphorePolicy::Fifo) => {
-                self.look_if_needed(self.state());
+                // It stands for whoever is first.
+                self.look_if_needed(self.state(), Call::with_news(1));
                 return None;
             }
             _ => self.word().attempt(want, Role::Task, Otherwise::Leave),
         };
-        if let (Attempt::Taken(state), Standing::Woken, SemaphorePolicy::Barging) =
-            (attempt, standing, policy)
-        {
-            self.look_having_taken(want, state);
-        }
         match attempt {
             Attempt::Taken(_) => Some(Ended::Acquired),
             Attempt::Closed => Some(Ended::Closed),
             Attempt::Short(_) => None,
         }
+    }
+
+    /// A future that was queued in the parent, or woken there, is no newcomer in the child.
+    fn announce(&self) -> Bound {
+        self.repair();
+        Bound::Yes
     }
 
     fn request(&self, want: Permits) -> ParkRequest {
@@ -72,11 +74,16 @@ impl Queue for RawSemaphore {
         self.word().try_queue(want, role)
     }
 
-    /// As a thread does; under barging one that was woken, and is passed over now, leaves what there is to the next.
-    fn after_queueing(&self, standing: Standing) {
-        match standing {
-            Standing::Woken => self.look_if_needed(self.state()),
-            Standing::Newcomer | Standing::Queued => self.look_behind_tasks(),
+    /// First come, first served, those before it may be tasks that are not polled: perhaps parts of the same one. Under barging, what
+    /// does not suffice for one that was woken for it may suffice for the next; unless there is a claim, since then nobody is to have it.
+    fn after_queueing(&self, want: Permits, standing: Standing) {
+        let state = self.state();
+        match (state.policy(), standing) {
+            (SemaphorePolicy::Fifo, _) => self.look_if_needed(state, Call::with_news(1)),
+            (SemaphorePolicy::Barging, Standing::Woken) if !state.claim() => {
+                self.look_after_leaving(want);
+            }
+            (SemaphorePolicy::Barging, _) => {}
         }
     }
 
@@ -93,11 +100,11 @@ impl Queue for RawSemaphore {
         self.word().depart(departure.have_more_threads.into(), Claim::None);
     }
 
-    fn after_leaving(&self, _: Permits) {
-        self.look_if_needed(self.state());
+    fn after_leaving(&self, want: Permits) {
+        self.look_after_leaving(want);
     }
 
-    fn pass_on(&self, _: Permits, _: UnparkToken) {
-        self.look_if_needed(self.state());
+    fn pass_on(&self, want: Permits, _: UnparkToken) {
+        self.look_if_needed(self.state(), Call::with_news(want.get()));
     }
 }
