@@ -23,7 +23,8 @@ impl Semaphore {
     /// * With [`Barging`](crate::SemaphorePolicy::Barging) a task is passed over as long as the permits do not suffice for it, and newcomers do not queue
     ///   because of it: one that wants many may be overtaken for as long as others take the permits one by one.
     ///
-    /// A waker that panics does so in the call that wakes the task: a release, or a thread's `acquire`, which has taken nothing then.
+    /// A waker that panics does so in the call that wakes the task: a release, a thread's `acquire`, or the poll
+    /// of another task, which have taken nothing then.
     ///
     /// # Errors
     /// If the semaphore is closed, now or while the task waits.
